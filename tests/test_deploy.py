@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from router.cli.daemon import SOCKETS
 from router.cli.deliveries import DRAIN_S
-from router.cli.engine import planned_durability
+from router.cli.promise import planned_durability
 from router.config import Config, parse_config
 from router.config.quantity import parse_size
 from router.registry import Registry

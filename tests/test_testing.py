@@ -60,7 +60,7 @@ from router.plugin import Field as Row
 from router.plugin.sandbox import Sandbox, json_response
 from router.testing import Answer, GoldenRequests, PluginContract
 from router.testing.answers import Answers
-from router.testing.rehearsal import with_marked_secrets
+from router.testing.contract.secrets import with_marked_secrets
 from router.testing.samples import PERSON, WELL_MADE
 
 TABLE = Table(

@@ -1,7 +1,8 @@
 """What an operator changes about a destination's actions: what triggers each, and what it sees of the event. Pure."""
 
 from router.actions.change import Allow, Change, Constant, Drop, DropCustom, Fill, Hash, Rename
-from router.actions.expression import EventContext, Expression, ExpressionError
+from router.actions.expression import EventContext, Expression
+from router.actions.expression_check import ExpressionError
 from router.actions.match import Match
 from router.actions.path import Path, canonical, read_changeable, read_path
 from router.actions.rule import ActionRule

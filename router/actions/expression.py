@@ -8,58 +8,25 @@ because it brings its own command line, which takes half a second and 15 MB.
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from router.actions.cost import MAX_STEPS, OF_ANOTHER, TEXT, Cost, cost_of
+from router.actions.expression_check import compile_checked
 from router.actions.path import ABSENT, Path, canonical, dotted, find
-from router.event import FIELDS, Document, Event
+from router.event import Document, Event
 
 if TYPE_CHECKING:
     import cel
 
-MAX_LENGTH: Final = 4_000
 _MOST_SHOWN: Final = 3
 
-FUNCTIONS: Final = frozenset(
-    {
-        "bytes", "contains", "double", "duration", "dyn", "endsWith", "getDate", "getDayOfMonth", "getDayOfWeek",
-        "getDayOfYear", "getFullYear", "getHours", "getMilliseconds", "getMinutes", "getMonth", "getSeconds", "int", "matches",
-        "size", "startsWith", "string", "timestamp", "type", "uint",
-    }
-)  # fmt: skip
-"""The binding's functions. It would notice an unknown one only when an expression runs."""
-MACROS: Final = frozenset({"all", "exists", "exists_one", "filter", "has", "map"})
-TYPES: Final = frozenset({"bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"})
-
-_MESSAGE = re.compile(r"<input>:(\d+):(\d+): ([^\n]*)")
-_NAME = re.compile(r"\w+")
-_BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*(\w+)\s*,")
 _MENTIONED = rf"\bevent\b(?P<path>(?:\s*\.\s*\w+(?!\w|\s*\()|\s*\[\s*(?:{TEXT})\s*\])*)"
 _FIELDS = re.compile(rf"{TEXT}|{OF_ANOTHER}|\bhas\s*\([^)]*\)|{_MENTIONED}")
 _FIELDS_AND_TEXTS = re.compile(rf"{TEXT}|{OF_ANOTHER}|{_MENTIONED}")
-_COMMENT: Final = r"//[^\n]*+"
-_LITERAL: Final = (
-    r"[rR](?:\"\"\"(?s:.*?)\"\"\"|'''(?s:.*?)'''|\"[^\"]*\"|'[^']*')"
-    r"|\"\"\"(?s:\\.|[^\\])*?\"\"\"|'''(?s:\\.|[^\\])*?'''|" + TEXT
-)
-"""A text in any of the quotes that there are."""
-_PATTERNS = re.compile(
-    rf"\bmatches\s*\((?P<text>(?:\s|{_COMMENT})*(?:{_LITERAL})(?:\s|{_COMMENT})*\))?|{_LITERAL}|{_COMMENT}"
-)
-"""The calls of ``matches``, with ``text`` where their pattern is one; and what looks like a call and is none."""
 _PART = re.compile(rf"\.\s*(\w+)|\[\s*({TEXT})\s*\]")
-
-
-class ExpressionError(ValueError):
-    """The text is not a usable expression. The message says why, and `line` where (from 1)."""
-
-    def __init__(self, message: str, line: int = 1) -> None:
-        super().__init__(message)
-        self.line = line
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +70,9 @@ class Expression:
     _cost: Cost = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if len(self.text) > MAX_LENGTH:
-            raise ExpressionError(f"longer than {MAX_LENGTH} characters")
+        program = compile_checked(self.text)
         import cel
 
-        try:
-            program = cel.compile(self.text)
-        except ValueError as error:
-            raise _syntax_error(str(error)) from None
-        _check_names(program, self.text)
-        _check_patterns(self.text)
         asked = _FIELDS_AND_TEXTS.sub(_canonical, self.text)
         object.__setattr__(self, "_asked", asked)
         object.__setattr__(self, "_program", program if asked == self.text else cel.compile(asked))
@@ -191,53 +151,6 @@ def _paths(pattern: re.Pattern[str], text: str) -> list[Path]:
 
 def _at(document: Document, path: Path) -> Any:
     return find(document, path) if path else document
-
-
-_SLIPS = (
-    (re.compile("<EOF>"), "it ends too early"),
-    (re.compile("token recognition error at: '= ?'"), "= is no operator; compare with =="),
-    (re.compile("token recognition error at: '['\"]"), "a quote is not closed"),
-    (re.compile("input 'and'"), "write && for and"),
-    (re.compile("input 'or'"), "write || for or"),
-)
-"""What people write out of habit, with the parser's complaint about it."""
-
-
-def _syntax_error(message: str) -> ExpressionError:
-    found = _MESSAGE.search(message)
-    if found is None:
-        return ExpressionError(f"no CEL expression: {' '.join(message.split())[:200]}")
-    line, column, what = found.groups()
-    what = re.sub(r",? ?expecting \{.*", "", what).removeprefix("Syntax error: ")
-    what = next((ours for pattern, ours in _SLIPS if pattern.search(what)), what)
-    return ExpressionError(f"no CEL expression: column {column}: {what.strip()}", int(line))
-
-
-def _check_names(program: cel.Program, text: str) -> None:
-    known = {"event", *_BOUND.findall(text)}
-    for name in program.variables():
-        if name not in known and name not in TYPES:
-            hint = f'did you mean "event.{name}"?' if name in FIELDS else 'all there is stands in "event"'
-            raise ExpressionError(f'no CEL expression: unknown name "{name}"; {hint}')
-    if "event" not in program.variables():
-        raise ExpressionError('it asks nothing of "event", so it is the same for every event')
-    for name in program.functions():
-        if _NAME.fullmatch(name) and name not in FUNCTIONS:
-            near = difflib.get_close_matches(name, FUNCTIONS | MACROS, n=1)
-            hint = f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(sorted(FUNCTIONS | MACROS))}"
-            raise ExpressionError(f'no CEL expression: unknown function "{name}"; {hint}')
-
-
-def _check_patterns(text: str) -> None:
-    """To make a pattern may take long, so no event may choose it."""
-    for match in _PATTERNS.finditer(text):
-        if match[0].startswith("matches") and match["text"] is None:
-            line, column = text.count("\n", 0, match.start()) + 1, match.start() - text.rfind("\n", 0, match.start())
-            raise ExpressionError(
-                f"column {column}: expected the pattern of matches as one text in quotes, as in "
-                "event.userId.matches('^[0-9]+$'); what another field says is found with contains or startsWith",
-                line,
-            )
 
 
 def _kind(value: Any) -> str:

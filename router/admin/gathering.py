@@ -7,58 +7,19 @@ The caller notices nothing of this, except that the destinations of a process th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.registry import Collector
-
-from router.admin.answer import Answer
+from router.admin.answer import Answer, Operation
+from router.admin.crew import ANSWER_S, Crew, Down
 from router.admin.hole import cut, hole
 from router.admin.letters import NoSuchCause, most_first
-from router.admin.metrics import add_state, states
 from router.admin.operations import Operations
 from router.errors import OperatorError
 
-ANSWER_S: Final = 5.0
-"""How long a process may take to answer what is asked of all: the others' answers wait. What is asked of it alone takes as long
-as it takes, as with one process; who gave that up would not know whether it was done."""
-
 ERASE_S: Final = 60.0
 """How long a process may take to erase what its destinations keep of people. What is not done then is tried again."""
-
-
-class Down(OperatorError):
-    """The process of a destination is down or does not answer. It is started again automatically."""
-
-
-class Crew(Protocol):
-    """One process that delivers, as seen from the main process."""
-
-    @property
-    def number(self) -> int:
-        """From 1 on."""
-
-    @property
-    def names(self) -> Collection[str]:
-        """Its destinations."""
-
-    @property
-    def is_up(self) -> bool: ...
-
-    @property
-    def starts(self) -> int:
-        """How often it was started."""
-
-    async def call(self, operation: str, *, within_s: float | None = None, **arguments: Any) -> Any:
-        """Run an operation there.
-
-        Raises:
-            Down: the process is not up, with the reason; or it went down meanwhile, or has not answered *within_s*.
-            OperatorError: the process refuses.
-        """
 
 
 class Gathering:
@@ -70,17 +31,15 @@ class Gathering:
         self._crews = crews
         self._stuck = stuck
 
-    def calls(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
+    def calls(self) -> Mapping[str, Operation]:
         """The operations by the name they have on the admin socket."""
         calls = self._operations.calls()
-        gathered: dict[str, Callable[..., Awaitable[Any]]] = {
-            name: partial(self._route, name, call) for name, call in calls.items()
-        }
+        gathered: dict[str, Operation] = {name: partial(self._route, name, call) for name, call in calls.items()}
         for name in ("dead-letters", "jobs"):
             gathered[name] = partial(self._list, name, calls[name])
         return gathered | {"causes": self.causes, "status": self.status, "trace": self.trace, "erase": self.erase}
 
-    async def _route(self, operation: str, call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
+    async def _route(self, operation: str, call: Operation, **arguments: Any) -> Any:
         """Pass the call to the destination's crew. Calls about others, such as a destination that left the config, are answered
         here."""
         crew = self._crew_of(arguments.get("destination"))
@@ -194,56 +153,3 @@ class Gathering:
                 by_name[name] = [hole(name, error)]
         entries = [entry for name in (*self._operations.names, *removed) for entry in by_name.get(name, [])]
         return cut(entries, arguments.get("limit"))
-
-
-class GatheredMetrics(Collector):
-    """The metrics of all crews, as of the last `refresh`, and whether each crew is up."""
-
-    def __init__(self, crews: Sequence[Crew]) -> None:
-        self._crews = crews
-        self._texts: list[str] = []
-        self._down: list[str] = []
-
-    async def refresh(self) -> None:
-        """Ask each crew for its metrics."""
-        crews = [crew for crew in self._crews if crew.names]
-        answers = await asyncio.gather(
-            *(crew.call("metrics", within_s=ANSWER_S) for crew in crews), return_exceptions=True
-        )
-        self._texts = [answer["text"] for answer in answers if not isinstance(answer, BaseException)]
-        self._down = [
-            name
-            for crew, answer in zip(crews, answers, strict=True)
-            if isinstance(answer, BaseException)
-            for name in crew.names
-        ]
-
-    def collect(self) -> Iterator[Metric]:
-        up = GaugeMetricFamily("router_process_up", "1 while a process that delivers is up.", labels=["process"])
-        starts = CounterMetricFamily("router_process_starts", "How often it was started.", labels=["process"])
-        for crew in self._crews:
-            if crew.names:
-                up.add_metric([str(crew.number)], float(crew.is_up))
-                starts.add_metric([str(crew.number)], crew.starts)
-        pace = states()
-        for name in self._down:
-            add_state(pace, name, "down")
-        yield from (up, starts)
-        yield from merge([*(family for text in self._texts for family in text_string_to_metric_families(text)), pace])
-
-
-def merge(families: Iterable[Metric]) -> list[Metric]:
-    """One family per name. Of samples that differ only in their value the largest stays: all processes read the same events, so
-    each of them counts what does not belong to one destination."""
-    merged: dict[str, Metric] = {}
-    for family in families:
-        into = merged.setdefault(family.name, Metric(family.name, family.documentation, family.type))
-        into.samples += family.samples
-    for family in merged.values():
-        largest: dict[tuple[str, tuple[tuple[str, str], ...]], Any] = {}
-        for sample in family.samples:
-            key = (sample.name, tuple(sorted(sample.labels.items())))
-            if key not in largest or sample.value > largest[key].value:
-                largest[key] = sample
-        family.samples = list(largest.values())
-    return list(merged.values())

@@ -106,8 +106,8 @@ class LetterOperations:
                 destination, lambda state: self._throw_away(destination, state, choice)
             )
             discarded += letters
-            if self._reach.fleet and destination in self._reach.fleet.berths:
-                self._reach.fleet.berths[destination].ledger.note_discarded(events)
+            if (berth := self._reach.berth(destination)) is not None:
+                berth.ledger.note_discarded(events)
             if letters < DISCARDED_AT_ONCE:
                 return {"destination": destination, "discarded": discarded}
 
@@ -125,9 +125,9 @@ class LetterOperations:
     async def choose(
         self,
         destination: str,
-        ids: list[int] | None = None,
-        reason: str | None = None,
-        cause: str | None = None,
+        ids: list[int] | None,
+        reason: str | None,
+        cause: str | None,
         up_to: int | None = None,
     ) -> Choice:
         """Which letters are meant: up to the newest there is now, so that none is included that nobody has seen.

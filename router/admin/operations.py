@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
-from router.admin.answer import Answer
+from router.admin.answer import Answer, Operation
 from router.admin.erasure import ErasureOperation
 from router.admin.jobs import JobOperations
 from router.admin.letters import LetterOperations
@@ -70,7 +69,7 @@ class Operations:
         """Destinations that left the config but whose state is still kept."""
         return self._reach.removed()
 
-    def calls(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
+    def calls(self) -> Mapping[str, Operation]:
         """The operations by the name they have on the admin socket."""
         return {
             "status": self.status,

@@ -66,12 +66,13 @@ class Reach:
         """Destinations that have run."""
         return [name for name in self.known() if self.states.has(name)]
 
-    def _berth(self, name: str) -> Berth | None:
+    def berth(self, name: str) -> Berth | None:
+        """The destination's place in the fleet, if it has one here; a disabled one has, too."""
         return self.fleet.berths.get(name) if self.fleet else None
 
     def worker(self, name: str) -> Worker | None:
         """The destination's worker, if it is at work here."""
-        berth = self._berth(name)
+        berth = self.berth(name)
         return berth.worker if berth else None
 
     def is_at_work(self, name: str) -> bool:
@@ -112,10 +113,10 @@ class Reach:
         """
         if name not in self.known():
             raise self._unknown(name)
-        while (berth := self._berth(name)) is not None:
+        while (berth := self.berth(name)) is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(berth.ledger.flushed(), FLUSH_S)
-            if self._berth(name) is berth:  # otherwise it was replaced, or another router delivers now
+            if self.berth(name) is berth:  # otherwise it was replaced, or another router delivers now
                 return await berth.ledger.ask(partial(answer_of, question))
         if not self.states.has(name):
             raise OperatorError(f"{name} has no state yet: it has never run")

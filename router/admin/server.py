@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from router.admin.answer import Operation
 from router.errors import OperatorError
 
 SOCKET_NAME = "admin.sock"
@@ -24,7 +25,7 @@ CONNECTIONS_S = 1.0
 
 
 def port_app(
-    status: Callable[[], Awaitable[Any]],
+    status: Operation,
     metrics: CollectorRegistry,
     refresh: Callable[[], Awaitable[None]],
     health: Callable[[], web.Response],
@@ -49,7 +50,7 @@ def port_app(
     return app
 
 
-def socket_app(calls: Mapping[str, Callable[..., Awaitable[Any]]]) -> web.Application:
+def socket_app(calls: Mapping[str, Operation]) -> web.Application:
     """``POST /OPERATION`` with the arguments as a JSON object; *calls* are the operations by name.
 
     An `OperatorError` is answered 400 with its text, which the command prints as its own.

@@ -67,7 +67,7 @@ class StatusOperation:
         if name in without:
             return {"destination": name}
         status: Answer = {"destination": name, "plugin": assignment.destination.plugin.slug}
-        berth = self._reach.fleet.berths.get(name) if self._reach.fleet else None
+        berth = self._reach.berth(name)
         worker = berth.worker if berth else None
         status["order"] = "strict" if assignment.destination.is_ordered else "none"
         if worker is not None:

@@ -13,8 +13,9 @@ import typer
 
 from router.admin.client import Client, NotRunning
 from router.admin.operations import Operations
-from router.cli.engine import check_extra, open_log
-from router.cli.options import check_given, read_config
+from router.cli.config_file import read_config
+from router.cli.engine import check_extra, opened_log
+from router.cli.options import check_given
 from router.cli.wiring import log_directory, states_of, suppressed_people, to_assignments
 from router.clock import SystemClock
 from router.config import Config, ConfigError, read_data_folder
@@ -45,7 +46,7 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
             return await _ask_router(client, config.data, operation, arguments)
     if config.log_urls:
         check_extra()
-        from router.cli.cluster_question import ask_cluster
+        from router.cli.cluster.question import ask_cluster
 
         return await _wait_for(ask_cluster(config, registry, operation, arguments), "cluster", _CLUSTER_AWAY)
     assignments = to_assignments(config, registry, suppressed=suppressed_people(config))
@@ -68,20 +69,18 @@ async def _ask_files(
     if not directory.exists():
         raise OperatorError(f"{directory}: nothing here yet. Start the router first: router run --config {config_path}")
     clock = SystemClock()
-    log = await open_log(config, clock, read_only=True)
-    try:
+    async with opened_log(config, clock, read_only=True) as log:
         # To bring a state up to date is for a start: until then there is a way back to the older program.
         calls = Operations(log, states_of(config, log.id, upgrades=False), assignments, clock).calls()
         if operation not in calls:
             raise OperatorError(f"no router runs over {config.data}; start it with: router run --config {config_path}")
         return await calls[operation](**arguments)
-    finally:
-        await log.close()
 
 
 async def _ask_in_spite_of(error: ConfigError, config_path: Path, operation: str, arguments: Mapping[str, Any]) -> Any:
     """Ask the running router, which goes by the config as it was: in an outage, a mistake in the file must not hide it. If none
-    runs, ask the files, where nothing but what only a router needs is wrong: its secrets may be gone with it.
+    runs, ask the files, unless more is wrong in the config than its secrets: they may be gone with the router, and only that
+    needs them.
 
     Raises:
         ConfigError: *error*, if neither can be asked.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +11,11 @@ from typing import Annotated
 import typer
 
 from router.cli.check_live import Tried, try_credentials
-from router.cli.engine import WITHOUT_EXTRA, durability_of, has_extra, planned_durability
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, switch
+from router.cli.config_file import read_config
+from router.cli.engine import WITHOUT_EXTRA, has_extra
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, switch
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
+from router.cli.promise import durability_of, planned_durability
 from router.cli.sandboxes import make_sandbox
 from router.cli.wiring import telling_of_plugin, to_access, to_assignments, to_destination
 from router.clock import SystemClock
@@ -54,11 +56,8 @@ def check(
     _look_at(each.destination for each in to_assignments(settings, registry, stand_ins) if each.is_enabled)
     _make_sandboxes(settings, registry)  # fails if a plugin has no stand-in
     tried = _try(settings, registry) if live else []
-    promise = (
-        asyncio.run(durability_of(settings, SystemClock()))
-        if live and settings.log_urls
-        else planned_durability(settings)
-    )
+    refused = [each.destination for each in tried if each.result == "refused"]
+    promise = asyncio.run(durability_of(settings, SystemClock())) if live else planned_durability(settings)
     # Warnings only: the config may be right, but for another machine, or for destinations that are still to come.
     warnings = list(_oddities(settings, registry))
     if as_json:
@@ -67,7 +66,7 @@ def check(
         if settings.log_urls:
             answer["log"] = asdict(promise)
         if live:
-            answer = {**answer, "ok": not _refused(tried), "credentials": [asdict(each) for each in tried]}
+            answer = {**answer, "ok": not refused, "credentials": [asdict(each) for each in tried]}
         print_json(answer)
     else:
         _print(config, settings)
@@ -80,10 +79,8 @@ def check(
             rows = [(each.destination, each.result, each.detail) for each in tried]
             if_empty = "No credentials to try: no destination is enabled."
             print_table("", ("destination", "credentials", ""), rows, if_empty=if_empty)
-    if _refused(tried):
-        raise OperatorError(
-            f"credentials refused: {_names(_refused(tried))}. Correct them in {config} and check again."
-        )
+    if refused:
+        raise OperatorError(f"credentials refused: {_names(refused)}. Correct them in {config} and check again.")
 
 
 def _print(config: Path, settings: Config) -> None:
@@ -137,10 +134,6 @@ def _try(settings: Config, registry: Registry) -> list[Tried]:
     real = [(to_destination(each, registry), each.delivery.timeout_s) for each in enabled if not each.sandbox]
     standing_in = [Tried(each.name, "not tried", "it delivers to its sandbox") for each in enabled if each.sandbox]
     return asyncio.run(try_credentials(real)) + standing_in
-
-
-def _refused(tried: Sequence[Tried]) -> list[str]:
-    return [each.destination for each in tried if each.result == "refused"]
 
 
 def _names(names: Iterable[str]) -> str:

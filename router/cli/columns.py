@@ -16,7 +16,9 @@ def fit(columns: Sequence[Sequence[str]], room: int) -> list[int]:
 
     No name is broken if there is room for that; else none but behind a sign; else those that are the longest.
     """
-    lines, words, pieces = ([_widest(texts, parts) for texts in columns] for parts in (str.splitlines, _words, _pieces))
+    lines, words, pieces = (
+        [_widest(texts, parts) for texts in columns] for parts in (str.splitlines, str.split, _PIECE.findall)
+    )
     for least in (words, pieces):
         if sum(least) <= room:
             return _cut(least, lines, room)
@@ -41,19 +43,11 @@ def _break(word: str, width: int) -> str:
     if cell_len(word) <= width:
         return word
     lines = [""]
-    for piece in _pieces(word):
+    for piece in _PIECE.findall(word):
         if lines[-1] and cell_len(lines[-1] + piece) > width:
             lines.append("")
         lines[-1] += piece
     return "\n".join(lines)
-
-
-def _words(text: str) -> list[str]:
-    return text.split()
-
-
-def _pieces(text: str) -> list[str]:
-    return _PIECE.findall(text)
 
 
 def _widest(texts: Iterable[str], parts: Callable[[str], Iterable[str]]) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -14,22 +13,23 @@ from uuid import uuid4
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 
 from router.admin.metrics import LogCollector
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
+from router.cli.cluster.role import Role
 from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries
-from router.cli.engine import check_event_size, open_log, tell_promise
+from router.cli.engine import check_event_size, open_log
+from router.cli.listening import listen
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
-from router.cli.process_deliveries import ProcessDeliveries
-from router.cli.role import Role
-from router.cli.sandboxes import Sandboxes, tell_of_sandboxes
+from router.cli.processes.deliveries import ProcessDeliveries
+from router.cli.promise import tell_promise
+from router.cli.sandboxes import Sandboxes, tell_of_sandboxes, wanted_sandboxes
 from router.cli.supervisor import Sockets, Supervisor
 from router.cli.suppression import Suppression
 from router.cli.wiring import (
     rejected_path,
-    reserve_path,
+    reserve_of,
     suppressed_path,
     to_limits,
     to_sources,
@@ -43,7 +43,6 @@ from router.gateway import Source
 from router.gateway.app import Gateway
 from router.gateway.health import health_response
 from router.gateway.open_files import raise_limit
-from router.log.room import Reserve
 from router.own_thread import in_own_thread
 from router.registry import Registry
 from router.rejected import RejectedCalls
@@ -57,10 +56,6 @@ CALLERS_S = 2.0
 RELOAD_S = 2.0
 """How long a stop waits for a reload under way, since what a reload started afterwards would not be stopped in order. With the
 times above, `DRAIN_S` and the closing of files, an exit takes at most 15 s."""
-BACKLOG = 1_024
-"""Connections that may wait to be accepted. Every open page may make one for each of a burst of calls."""
-INHERITED_BACKLOG = 4_096
-"""The same for a supervisor's socket, where connections wait during a restart."""
 SOCKETS = ("server", "admin")
 """The names of a supervisor's sockets: the sections of the config whose ports they replace."""
 
@@ -115,11 +110,10 @@ class Daemon:
         config = self._config
         give_big_blocks_back()
         raise_limit()
-        reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
-        self._log = await open_log(config, self._clock, reserve=reserve)
+        self._log = await open_log(config, self._clock, reserve=reserve_of(config))
         tell_promise(config, self._log)
         self._rejected = RejectedCalls(rejected_path(config))
-        self._deliveries = await self._make_deliveries(reserve)
+        self._deliveries = await self._make_deliveries()
         self._suppression = Suppression(
             suppressed_path(config),
             self._log,
@@ -198,15 +192,15 @@ class Daemon:
         """What is stuck inside, for ``/health``. Never names a vendor."""
         return list(dict.fromkeys([*self._log.stuck, *self._deliveries.stuck]))
 
-    async def _make_deliveries(self, reserve: Reserve) -> Deliveries:
+    async def _make_deliveries(self) -> Deliveries:
         if self._config.log_urls:
-            from router.cli.cluster import ClusterDeliveries  # the extra may not be installed
+            from router.cli.cluster.deliveries import ClusterDeliveries  # the extra may not be installed
 
             return await ClusterDeliveries.open(
                 self._log, self._config, self._registry, self._clock, self._stuck, self._role is not Role.gateway
             )
         if self._processes is None:
-            return OwnDeliveries(self._log, self._config, self._registry, reserve, self._clock, self._stuck)
+            return OwnDeliveries(self._log, self._config, self._registry, self._clock, self._stuck)
         return ProcessDeliveries(
             self._processes, self._log, self._config, self._registry, self._log_level, self._clock, self._stuck
         )
@@ -214,33 +208,10 @@ class Daemon:
     async def _listen(self, runner: web.AppRunner, host: str, port: int, section: str) -> str:
         await runner.setup()
         self._runners.append(runner)
-        sockets = self._sockets.get(section, ())
-        for inherited in sockets:
-            await web.SockSite(runner, inherited, backlog=INHERITED_BACKLOG).start()
-        if not sockets:
-            try:
-                await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
-            except OSError as error:
-                key, advice = "host", "Name an address of this machine in the config; 0.0.0.0 stands for all of them."
-                if error.errno in (errno.EADDRINUSE, errno.EACCES):
-                    key, advice = "port", "Is another router running? Stop it, or choose another port in the config."
-                raise OperatorError(
-                    f"{section}.{key}: can't listen on {host}:{port} ({error.strerror or error}). {advice}"
-                ) from error
-        address = runner.addresses[0]
-        if isinstance(address, str):
-            return f"unix:{address}"
-        host = address[0] if sockets else host
-        return f"http://{f'[{host}]' if ':' in host else host}:{address[1]}"
+        return await listen(runner, self._sockets.get(section, ()), host, port, section)
 
     async def _start_sandboxes(self, config: Config) -> None:
-        await self._sandboxes.apply(
-            {
-                name: (self._registry.get(each.plugin), _plain(each.settings.model_dump()))
-                for name, each in config.destinations.items()
-                if each.sandbox and each.enabled
-            }
-        )
+        await self._sandboxes.apply(wanted_sandboxes(config, self._registry))
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -376,11 +347,3 @@ def _with_fixed_parts(config: Config, running: Config) -> tuple[Config, list[str
         **{name: getattr(running, name) for name in ("admin", "data", "log", "nats", "retention")},
     }
     return config.model_copy(update=fixed), [name for name, part in fixed.items() if part != getattr(config, name)]
-
-
-def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings for a stand-in in the same process: secrets in plain text, and without empty ones, so that its defaults hold."""
-    shown = {
-        key: value.get_secret_value() if isinstance(value, SecretStr) else value for key, value in settings.items()
-    }
-    return {key: value for key, value in shown.items() if value not in ("", None)}

@@ -1,37 +1,36 @@
 """Deliveries: everything that delivers in a router, as the daemon sees it. In this process, in others
-(`router.cli.process_deliveries`), or for partitions of a log in a cluster (`router.cli.cluster`)."""
+(`router.cli.processes.deliveries`), or for partitions of a log in a cluster (`router.cli.cluster.deliveries`)."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
 import structlog
 from prometheus_client.registry import Collector
 
+from router.admin.answer import Operation
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.cli.housekeeping import Housekeeping
-from router.cli.wiring import states_of, to_assignments
+from router.cli.wiring import reserve_of, states_of, to_assignments
 from router.clock import Clock
 from router.config import Config
 from router.delivery.alarm import Alarm
 from router.delivery.assignment import Assignment
 from router.delivery.fleet import Fleet
 from router.delivery.watchdog import LOOK_S, Glance, Watchdog
+from router.errors import OperatorError
 from router.integrations import DestinationNames
 from router.log.interface import Engine
-from router.log.room import Reserve
 from router.registry import Registry
-from router.suppressed import NOBODY, Suppressed
+from router.suppressed import Suppressed
 from router.unless import pause
 
 DRAIN_S = 7.0
 """How long a stop waits for flights to land."""
-
-Calls = Mapping[str, Callable[..., Awaitable[Any]]]
 
 _LOGGER = structlog.get_logger()
 
@@ -39,7 +38,7 @@ _LOGGER = structlog.get_logger()
 class Deliveries(Protocol):
     """First `apply` a config, then `run`. Call `stop` in any case."""
 
-    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed = NOBODY) -> None:
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed) -> None:
         """From now on deliver as *config* says, and nothing of *suppressed*.
 
         Raises:
@@ -54,7 +53,7 @@ class Deliveries(Protocol):
     def stuck(self) -> Sequence[str]:
         """What is stuck. Never names a vendor."""
 
-    def calls(self) -> Calls:
+    def calls(self) -> Mapping[str, Operation]:
         """The admin operations."""
 
     @property
@@ -78,7 +77,6 @@ class OwnDeliveries:
         log: Engine,
         config: Config,
         registry: Registry,
-        reserve: Reserve,
         clock: Clock,
         stuck: Callable[[], Sequence[str]],
         is_writer: bool = True,
@@ -88,13 +86,13 @@ class OwnDeliveries:
         self._registry = registry
         self._watchdog = Watchdog(clock.monotonic)
         states = states_of(config, log.id)
-        self.fleet = Fleet(log, states, clock, random.Random(), reserve)
+        self.fleet = Fleet(log, states, clock, random.Random(), reserve_of(config))
         self._alarm = Alarm(self.fleet.note_hang)
         self._books = BooksCollector(self.fleet, log, clock)
         self._operations = Operations(log, states, (), clock, self.fleet, stuck, knows_all=is_writer)
         self._housekeeping = Housekeeping(log, self.fleet, self.fleet.needed_from if is_writer else None)
 
-    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed = NOBODY) -> None:
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed) -> None:
         self.time_calls()
         await self.deliver(to_assignments(config, self._registry, sandbox_urls, suppressed))
 
@@ -121,7 +119,7 @@ class OwnDeliveries:
     def stuck(self) -> Sequence[str]:
         return [*self.fleet.broken, *self._watchdog.stuck]
 
-    def calls(self) -> Calls:
+    def calls(self) -> Mapping[str, Operation]:
         return self._operations.calls()
 
     @property
@@ -139,6 +137,18 @@ class OwnDeliveries:
     async def stop(self, deadline_s: float) -> None:
         await self.fleet.stop(deadline_s)
         self._alarm.clear()
+
+
+async def problems_of(steps: Iterable[Awaitable[None]]) -> list[str]:
+    """Do all *steps* side by side, whether or not some fail. Returns why, each reason once.
+
+    Raises whatever is no `OperatorError`.
+    """
+    failures = [each for each in await asyncio.gather(*steps, return_exceptions=True) if each is not None]
+    for failure in failures:
+        if not isinstance(failure, OperatorError):
+            raise failure
+    return list(dict.fromkeys(map(str, failures)))
 
 
 async def watch(watchdog: Watchdog, glances: Callable[[], Mapping[str, Glance]], stop: asyncio.Event) -> None:

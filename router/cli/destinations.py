@@ -9,12 +9,12 @@ import typer
 from typer.core import TyperGroup
 
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, read_plugins
+from router.cli.config_file import check_name, read_config, read_plugins
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.wiring import telling_of_plugin, to_destination
 from router.config import Config
 from router.decision import PlannedAction
-from router.errors import OperatorError
 from router.plugin import convert
 
 
@@ -122,10 +122,7 @@ def show(
     Example: `router destinations show mixpanel`
     """
     settings, registry = read_config(config)
-    if destination not in settings.destinations:
-        raise OperatorError(
-            f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"
-        )
+    check_name("destination", destination, settings.destinations, config)
     chosen = to_destination(settings.destinations[destination], registry)
     actions = [_show_action(planned) for planned in chosen.planned]
     if as_json:

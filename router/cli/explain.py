@@ -12,10 +12,10 @@ from uuid import uuid4
 import typer
 from rich.pretty import Pretty
 
-from router.cli.ndjson import read_lines
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, switch
+from router.cli.config_file import check_name, read_config
+from router.cli.event_file import EventFile, no_event_in, read_file, read_lines
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, switch
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_line, print_table
-from router.cli.streams import read_input
 from router.cli.wiring import suppressed_people, to_assignments, to_limits
 from router.delivery.alarm import Alarm
 from router.destination import Destination
@@ -35,12 +35,7 @@ from router.suppressed import NOBODY
 
 
 def explain(
-    file: Annotated[
-        str,
-        typer.Argument(
-            help="A file with one event, one a line (NDJSON), a list of them, or a batch as SDKs send it; - is standard input."
-        ),
-    ],
+    file: EventFile,
     config: ConfigPath = DEFAULT_CONFIG,
     source: Annotated[
         str | None,
@@ -59,23 +54,21 @@ def explain(
     Example: `echo '{"type": "identify", "userId": "u1", "traits": {"createdAt": 1724508922}}' | router explain -`
     """
     settings, registry = read_config(config)
-    if source is not None and source not in settings.sources:
-        raise OperatorError(f"no source {source!r} in {config}; there are: {', '.join(settings.sources)}")
+    if source is not None:
+        check_name("source", source, settings.sources, config)
     suppressed = NOBODY
     with contextlib.suppress(PermissionError):  # who may not look into the folder may still ask
         suppressed = suppressed_people(settings)
     destinations = [each.destination for each in to_assignments(settings, registry, suppressed=suppressed)]
-    if destination is not None and destination not in settings.destinations:
-        raise OperatorError(
-            f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"
-        )
-    data, limits = read_input(file), to_limits(settings)
+    if destination is not None:
+        check_name("destination", destination, settings.destinations, config)
+    data, limits = read_file(file), to_limits(settings)
 
     async def explain_all() -> tuple[int, int]:
         """Explain all events. Returns how many there were, and how many would be refused."""
         seen = refused = 0
         for calls in _read_calls(file, data):
-            with printing_aside():  # calls that an alarm times are not guarded against it
+            with printing_aside():  # the guard of a call sees to that only where no alarm times it
                 answers = await explain_calls(calls, len(data), destinations, source, limits, historical, destination)
             for answer in answers:
                 seen += 1
@@ -93,7 +86,7 @@ def explain(
     finally:
         alarm.clear()
     if not seen:
-        typer.echo(f"{'standard input' if file == '-' else file}: there is no event in it", err=True)
+        typer.echo(no_event_in(file), err=True)
     raise typer.Exit(1 if refused else 0)
 
 
@@ -103,8 +96,8 @@ async def explain_calls(
     destinations: list[Destination],
     source: str | None,
     limits: Limits,
-    is_historical: bool = False,
-    only: str | None = None,
+    is_historical: bool,
+    only: str | None,
 ) -> list[dict[str, Any]]:
     """Admit the *calls* of one request as the gateway does, and explain each. For a call that it would refuse there is no event
     and no destination. *body_bytes* is the size of the request's body, *only* the one destination that is asked for."""

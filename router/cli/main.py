@@ -31,7 +31,7 @@ from router.cli import (
 )
 from router.cli.options import switch
 from router.cli.output import fail
-from router.cli.streams import open_closed
+from router.cli.standard_streams import open_closed
 from router.errors import OperatorError
 from router.overheard import overhearing
 

@@ -25,7 +25,7 @@ def new_plugin(
     if Registry.load().find(slug) is not None:
         raise OperatorError(f'there is a plugin "{slug}" already; choose another slug')
     written = write_plugin(slug, name or slug.replace("_", " ").title(), folder)
-    console.print(f"{written} is written. Next:\n", highlight=False)
+    console.print(f"{written} is written. Next:\n")
     for line in (f"cd {written}", "pip install -e '.[dev]'", "pytest", "router run --config router.yaml"):
-        console.print(f"  {line}", highlight=False, soft_wrap=True)
-    console.print("\nThe tutorial is docs/plugins.md.", highlight=False)
+        console.print(f"  {line}", soft_wrap=True)
+    console.print("\nThe tutorial is docs/plugins.md.")

@@ -9,13 +9,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from router.config import Config, ConfigError, load_config, load_without_secrets
 from router.config.quantity import parse_rate
 from router.delivery.spec import parse_time
 from router.errors import OperatorError
 from router.event import EVENT_TYPES
-from router.plugin_output import printing_aside
-from router.registry import Registry
 
 switch = partial(typer.Option, metavar="")
 """An option without a value. Typer's help would show one, `<bool>`."""
@@ -96,36 +93,3 @@ def to_rate(text: str | None) -> float | None:
     if not rate:
         raise OperatorError(f"--rate: {text!r} is no rate; write 50/s or 3000/min")
     return rate
-
-
-def read_config(path: Path, has_secrets: bool = True) -> tuple[Config, Registry]:
-    """The config and the plugins it may use. Unless it *has_secrets*, write keys and settings are made up.
-
-    Raises:
-        OperatorError: the file is not valid, or a plugin package is not.
-    """
-    load = load_config if has_secrets else load_without_secrets
-    with printing_aside():  # plugins are imported, and check their settings
-        registry = Registry.load()
-        return load(path, registry), registry
-
-
-def read_plugins(path: Path) -> Registry:
-    """The installed plugins, and those that the config at *path* names. The installed ones alone if there is no config at the
-    usual place, or if the config is not valid, which is then said on stderr.
-
-    Raises:
-        OperatorError: a plugin package is not valid, or there is no file at another place than the usual one.
-    """
-    with printing_aside():
-        registry = Registry.load()
-    if path == DEFAULT_CONFIG and not path.exists():
-        return registry
-    try:
-        with printing_aside():
-            load_without_secrets(path, registry)
-    except ConfigError:
-        if not path.exists():
-            raise
-        typer.echo(f"{path} is not right, so plugins of its own are left out. See: router check {path}", err=True)
-    return registry

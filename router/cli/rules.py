@@ -26,7 +26,6 @@ from router.config import Action as ActionConfig
 from router.config import Change as ChangeConfig
 from router.config import Consent as ConsentConfig
 from router.config import FieldNames
-from router.config import Match as MatchConfig
 from router.config import Trigger as TriggerConfig
 from router.config.field import to_name
 from router.consent import Consent
@@ -41,13 +40,12 @@ def to_rule(config: ActionConfig) -> ActionRule:
 def to_trigger(config: TriggerConfig) -> Trigger:
     return Trigger(
         on=config.on,
-        where=tuple((read_path(field), _to_match(match)) for field, match in config.where.items()),
+        where=tuple(
+            (read_path(field), Match(match.any_of, match.none_of, match.present))
+            for field, match in config.where.items()
+        ),
         when=Expression(config.when) if config.when is not None else None,
     )
-
-
-def _to_match(config: MatchConfig) -> Match:
-    return Match(config.any_of, config.none_of, config.present)
 
 
 def to_change(config: ChangeConfig) -> Change | None:

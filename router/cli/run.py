@@ -12,11 +12,12 @@ import typer
 
 from router.admin.server import SOCKET_NAME, check_socket_path
 from router.cli import logging
+from router.cli.cluster.role import Role
+from router.cli.config_file import read_config
 from router.cli.daemon import SOCKETS, Daemon
 from router.cli.memory import spare_the_collector
-from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
-from router.cli.orders import check_portable, socket_name
-from router.cli.role import Role
+from router.cli.options import DEFAULT_CONFIG, ConfigPath
+from router.cli.processes.orders import check_portable, socket_name
 from router.cli.sandboxes import tell_of_sandboxes
 from router.cli.supervisor import Supervisor, inherited_sockets, is_public
 from router.cli.wiring import to_assignments
@@ -60,7 +61,7 @@ def run(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run_daemon(path: Path, processes: int | None = None, log_level: str = "info", role: Role = Role.all) -> None:
+def run_daemon(path: Path, processes: int | None, log_level: str, role: Role) -> None:
     """Run a daemon in this process, with *processes* delivering ones beside it; None: alone."""
     try:
         import uvloop as loops

@@ -12,7 +12,8 @@ import typer
 from rich.pretty import Pretty
 
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_plugins
+from router.cli.config_file import read_plugins
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json
 from router.cli.sandboxes import HOST, make_sandbox, serve_sandbox
 from router.counted import counted

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from aiohttp import web
+from pydantic import SecretStr
 
 from router.config import Config
 from router.errors import OperatorError
@@ -18,6 +19,7 @@ from router.place import at_place
 from router.plugin import Plugin
 from router.plugin.sandbox import Sandbox
 from router.plugin_output import printing_aside
+from router.registry import Registry
 
 HOST = "127.0.0.1"
 
@@ -61,6 +63,27 @@ def tell_of_sandboxes(config: Config) -> None:
         structlog.get_logger().info("these deliver to built-in sandboxes, not to the vendors", destinations=names)
 
 
+Wanted = Mapping[str, tuple[Plugin, dict[str, Any]]]
+"""Stand-ins by destination: each with its plugin, and the operator's own settings."""
+
+
+def wanted_sandboxes(config: Config, registry: Registry) -> Wanted:
+    """The stand-ins that destinations of *config* deliver to."""
+    return {
+        name: (registry.get(each.plugin), _plain(each.settings.model_dump()))
+        for name, each in config.destinations.items()
+        if each.sandbox and each.enabled
+    }
+
+
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings for a stand-in in the same process: secrets in plain text, and without empty ones, so that its defaults hold."""
+    shown = {
+        key: value.get_secret_value() if isinstance(value, SecretStr) else value for key, value in settings.items()
+    }
+    return {key: value for key, value in shown.items() if value not in ("", None)}
+
+
 class Sandboxes:
     """The stand-ins of one daemon, by destination. They live as long as the daemon, so a reload keeps what they hold."""
 
@@ -70,8 +93,8 @@ class Sandboxes:
         self._plugins: dict[str, Plugin] = {}
         self._runners: list[web.AppRunner] = []
 
-    async def apply(self, wanted: Mapping[str, tuple[Plugin, dict[str, Any]]]) -> None:
-        """Start the *wanted* stand-ins, by destination: each with its plugin and the operator's own settings.
+    async def apply(self, wanted: Wanted) -> None:
+        """Start the *wanted* stand-ins.
 
         Raises:
             OperatorError: one can't be made. Those that run accept what they accepted before.

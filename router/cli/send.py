@@ -13,10 +13,10 @@ import aiohttp
 import orjson
 import typer
 
-from router.cli.ndjson import read_lines
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
+from router.cli.config_file import check_name, read_config
+from router.cli.event_file import EventFile, no_event_in, read_file, read_lines
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json
-from router.cli.streams import read_input
 from router.errors import OperatorError
 from router.event import EVENT_TYPES
 from router.gateway.document import parse_json
@@ -26,12 +26,7 @@ TIMEOUT_S = 30.0
 
 
 def send(
-    file: Annotated[
-        str,
-        typer.Argument(
-            help="A file with one event, one a line (NDJSON), a list of them, or a batch as SDKs send it; - is standard input."
-        ),
-    ],
+    file: EventFile,
     config: ConfigPath = DEFAULT_CONFIG,
     source: Annotated[
         str | None, typer.Option(help="The source to send as; without it, the first in the config.")
@@ -44,9 +39,8 @@ def send(
     Example: `echo '{"type": "track", "userId": "u1", "event": "Order Completed"}' | router send -`
     """
     settings, _ = read_config(config)
-    name = source or next(iter(settings.sources), None)
-    if name is None or name not in settings.sources:
-        raise OperatorError(f"no source {name!r} in {config}; there are: {', '.join(settings.sources) or 'none'}")
+    name = source or next(iter(settings.sources))
+    check_name("source", name, settings.sources, config)
     requests = _read(file, settings.server.max_events, settings.server.max_body_bytes)
     key = settings.sources[name].keys[0]
     host = "127.0.0.1" if settings.server.host in ("0.0.0.0", "::") else settings.server.host
@@ -86,13 +80,13 @@ def _print(receipt: dict[str, Any], is_accepted: bool) -> None:
 def _read(file: str, max_events: int, max_bytes: int) -> list[tuple[str, bytes]]:
     """What to post, each with the path to post it to: the file as it is, odd JSON included. Lines are put together, at most
     *max_events* of them and about *max_bytes*."""
-    data = read_input(file)
+    data = read_file(file)
     try:
         body = parse_json(data)
     except Refused as refused:
         lines = [line for line, _ in read_lines(file, data, refused)]
         if not lines:
-            raise OperatorError(f"{'standard input' if file == '-' else file}: there is no event in it") from None
+            raise OperatorError(no_event_in(file)) from None
         return [("batch", b'{"batch":[' + b",".join(part) + b"]}") for part in _parts(lines, max_events, max_bytes)]
     if isinstance(body, list):
         return [("batch", b'{"batch":' + data.removeprefix(codecs.BOM_UTF8) + b"}")]

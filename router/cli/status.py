@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from router.cli.agreement import describe
 from router.cli.backend import ask
+from router.cli.cluster.agreement import describe
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import NO_DESTINATIONS, duration, print_json, print_line, print_table
 from router.cli.trace import when
@@ -170,31 +170,13 @@ def seconds_of(value: float) -> str:
     return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
 
 
-_COLUMNS = (
-    "destination",
-    "state",
-    "accepted",
-    "delivered",
-    "skipped",
-    "dead",
-    "pending",
-    "parked",
-    "oldest",
-)
+_BOOKS = ("accepted", "delivered", "skipped", "dead", "pending")
+_COLUMNS = ("destination", "state", *_BOOKS, "parked", "oldest")
 
 
 def _row(each: dict[str, Any]) -> list[Any]:
     books = each.get("books")
     if books is None:
         return [each["destination"], each["state"], *[""] * (len(_COLUMNS) - 2)]
-    return [
-        each["destination"],
-        each["state"],
-        books["accepted"],
-        books["delivered"],
-        books["skipped"],
-        books["dead"],
-        books["pending"],
-        each["parked"]["events"],
-        duration(each["oldest_pending_s"]),
-    ]
+    counts = [books[name] for name in _BOOKS]
+    return [each["destination"], each["state"], *counts, each["parked"]["events"], duration(each["oldest_pending_s"])]

@@ -1,4 +1,4 @@
-"""Wiring: makes the parts that the config describes. Pure: nothing is opened or started here."""
+"""Wiring: makes the parts that the config describes, and knows where in its data folder each lies. Nothing is started here."""
 
 from __future__ import annotations
 
@@ -172,12 +172,7 @@ def states_of(config: Config, log_id: str, upgrades: bool = True) -> StateDirect
 
 def reserve_of(config: Config) -> Reserve:
     """The reserve of room on the disk of the log and the states."""
-    return Reserve(reserve_path(config), config.retention.reserve_bytes)
-
-
-def reserve_path(config: Config) -> Path:
-    """Its path, on the same disk as the log and the states."""
-    return config.data / "reserve"
+    return Reserve(config.data / "reserve", config.retention.reserve_bytes)
 
 
 def suppressed_path(config: Config) -> Path:

@@ -1,12 +1,12 @@
 """The config: its models, its quantities, and how the file is read."""
 
-from router.config.action import Action, Change, Consent, FieldNames, Match, Trigger
+from router.config.action import Action, Change, FieldNames, Match, Trigger
 from router.config.checks import is_loopback
+from router.config.consent import Consent
 from router.config.destination import Delivery, Destination
 from router.config.loading import load_config, load_storage, load_without_secrets, parse_config, read_data_folder
 from router.config.model import Config
 from router.config.problem import ConfigError, Problem
-from router.config.quantity import Bytes, PerSecond, Seconds
 from router.config.retention import Retention
 from router.config.server import Admin, Server
 from router.config.source import Source
@@ -14,7 +14,6 @@ from router.config.source import Source
 __all__ = [
     "Action",
     "Admin",
-    "Bytes",
     "Change",
     "Config",
     "ConfigError",
@@ -23,10 +22,8 @@ __all__ = [
     "Destination",
     "FieldNames",
     "Match",
-    "PerSecond",
     "Problem",
     "Retention",
-    "Seconds",
     "Server",
     "Source",
     "Trigger",

@@ -1,14 +1,13 @@
-"""What an operator may say about a destination's actions, and about what goes to it at all. It is validated here and carried
-out in `router.actions`, `router.consent` and `router.privacy`."""
+"""What an operator may say about a destination's actions, and about which events and fields go to it at all. It is validated
+here and carried out in `router.actions` and `router.privacy`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
 from router.config.field import (
     ChangeableKey,
@@ -21,39 +20,13 @@ from router.config.field import (
     TemplateText,
     about_event,
 )
+from router.config.known import key_of
 from router.config.section import Section
+from router.config.shorthand import Shorthand
 from router.event import EventType
 
 
-class _Shorthand(Section):
-    """A section that may also be written as a plain value or a list, which then stand for one of its keys."""
-
-    @classmethod
-    def _spell_out(cls, data: Any) -> Any:
-        """The section in full, if *data* is its short form."""
-        raise NotImplementedError
-
-    @classmethod
-    def _short_schema(cls, full: JsonSchemaValue) -> list[JsonSchemaValue]:
-        """The schemas of the short forms. *full* is the schema of the long one."""
-        raise NotImplementedError
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _read_shorthand(cls, data: Any, handler: Any) -> Self:
-        read: Self = handler(cls._spell_out(data))
-        return read
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        full = handler.resolve_ref_schema(handler(core))
-        long = {**full, "properties": {key: each for key, each in full["properties"].items() if key[0] != "("}}
-        full.clear()
-        full.update({"anyOf": [*cls._short_schema(long), long], "description": long.pop("description", "")})
-        return full
-
-
-class Match(_Shorthand):
+class Match(Shorthand):
     """What a field must be: a value or glob (`Order *`), a list of them of which one fits, or these keys, of which all hold."""
 
     any_of: tuple[ScalarValue, ...] | None = Field(
@@ -147,7 +120,7 @@ class Change(Section):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         given = [
-            field.alias or name for name, field in type(self).model_fields.items() if getattr(self, name) is not None
+            key_of(name, field) for name, field in type(self).model_fields.items() if getattr(self, name) is not None
         ]
         if len(given) > 1:
             raise about_event(
@@ -163,20 +136,3 @@ class Action(Trigger):
 
     enabled: bool = Field(True, description="false switches it off.")
     mapping: tuple[Change, ...] = Field((), description="Changes, applied from top to bottom.")
-
-
-class Consent(_Shorthand):
-    """What people must have agreed to (`context.consent.categoryPreferences`); a list stands for its categories."""
-
-    categories: tuple[str, ...] = Field(min_length=1, description="Names of categories, all of which must be true.")
-    when_absent: Literal["skip", "send"] = Field(
-        "skip", description="What becomes of an event that says nothing of consent."
-    )
-
-    @classmethod
-    def _spell_out(cls, data: Any) -> Any:
-        return {"categories": data} if isinstance(data, list | str) else data  # a text is one that lacks its brackets
-
-    @classmethod
-    def _short_schema(cls, full: JsonSchemaValue) -> list[JsonSchemaValue]:
-        return [full["properties"]["categories"]]

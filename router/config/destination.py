@@ -6,7 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, SerializeAsAny
 
-from router.config.action import Action, Consent, FieldNames, Trigger
+from router.config.action import Action, FieldNames, Trigger
+from router.config.consent import Consent
 from router.config.quantity import DAY_S, Bytes, PerSecond, Seconds
 from router.config.section import Section
 from router.config.value import Whole

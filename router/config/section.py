@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from router.config.known import key_of
+
 
 class Section(BaseModel):
     """Base of every part of the config: frozen, unknown keys refused."""
@@ -20,5 +22,5 @@ class Section(BaseModel):
             return {}
         if not isinstance(data, Mapping):
             return data
-        known = {field.alias or name for name, field in cls.model_fields.items()}
+        known = {key_of(*each) for each in cls.model_fields.items()}
         return {key: value for key, value in data.items() if value is not None or key not in known}

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from router.config.known import key_of
 from router.config.model import Config
 from router.config.quantity import Quantity
 from router.config.section import Section
@@ -72,7 +73,7 @@ def _write_quantities(part: Schema, model: type[BaseModel]) -> None:
                 written: Schema = {"type": "string", "description": f"{field.description} Expected {fact.expected}."}
                 if isinstance(field.default, int | float):
                     written["default"] = fact.write(field.default)
-                part["properties"][field.alias or name] = written
+                part["properties"][key_of(name, field)] = written
 
 
 def _destinations(destination: Schema, plugins: Sequence[Plugin]) -> Schema:

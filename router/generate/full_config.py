@@ -11,6 +11,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from router.config.destination import Delivery, Destination
+from router.config.known import key_of
 from router.config.nats import Nats
 from router.config.quantity import Quantity
 from router.config.retention import Retention
@@ -92,7 +93,7 @@ def _section(name: str, model: type[BaseModel], given: Mapping[str, str] | None 
 def _keys(model: type[BaseModel], given: Mapping[str, str], left_out: Sequence[str] = ()) -> Iterator[str]:
     """Each key of *model* after its description. *given* are values that replace defaults, by key."""
     for name, field in model.model_fields.items():
-        key = field.alias or name
+        key = key_of(name, field)
         if key in left_out or key == "(name)":
             continue
         yield from _comment(field)

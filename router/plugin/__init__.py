@@ -26,38 +26,11 @@ from router.plugin.email_in_text import holds_email, without_email
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
 from router.plugin.historical import Harmless, Historical, Marked
 from router.plugin.hooks import hookimpl
-from router.plugin.kept import kept_by_text
-from router.plugin.personal import tells_person, tells_whose_name
-from router.plugin.query import without_params
-from router.plugin.request import (
-    Payload,
-    Request,
-    Response,
-    UnreadableAnswer,
-    build_url,
-    has_part,
-    left_out,
-    make_room,
-    without,
-)
-from router.plugin.settings import PluginSettings
-from router.plugin.skip import Skip
-from router.plugin.spelling import spelt_alike
-from router.plugin.table import Custom, Field, Table, Trait, same_name
-from router.plugin.values import Values
-from router.plugin.verdict import (
+from router.plugin.judging import (
     MISPLACED,
     OF_THE_SET_UP,
-    Again,
-    Blocked,
-    Dead,
-    Delivered,
-    Judgement,
-    Later,
     Mend,
     Named,
-    Split,
-    Verdict,
     again_without,
     describe,
     is_outage,
@@ -65,6 +38,17 @@ from router.plugin.verdict import (
     judge_named,
     only_verdict,
 )
+from router.plugin.kept import kept_by_text
+from router.plugin.omission import has_part, left_out, make_room, without
+from router.plugin.personal import tells_person, tells_whose_name
+from router.plugin.query import without_params
+from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url
+from router.plugin.settings import PluginSettings
+from router.plugin.skip import Skip
+from router.plugin.spelling import spelt_alike
+from router.plugin.table import Custom, Field, Table, Trait, same_name
+from router.plugin.values import Values
+from router.plugin.verdict import Again, Blocked, Dead, Delivered, Judgement, Later, Split, Verdict
 from router.plugin.view import view_name
 from router.plugin.worth import PRODUCT_IDS, complete_value, count_whole, quantity_of, worth_of, worth_of_one
 from router.traits import GROUP_TRAITS, NESTED_TRAITS, USER_TRAITS, camel_case, canonical_trait, snake_case

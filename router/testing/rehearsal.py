@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import orjson
-from pydantic import SecretStr
 
 from router.destination import Destination, Mapped
-from router.event import FIELDS, Event, EventType
+from router.event import Event
 from router.plugin import (
-    GROUP_TRAITS,
-    USER_TRAITS,
     BatchEndpoint,
     ConversationEndpoint,
-    Converter,
     Endpoint,
     Payload,
     Plugin,
@@ -25,19 +20,14 @@ from router.plugin import (
     Request,
     Response,
     Step,
-    Table,
-    camel_case,
-    canonical_trait,
 )
 from router.testing.samples import WELL_MADE
 from router.testing.waiting import in_time
 
 MAX_STEPS = 100
 """More than any vendor needs: a conversation this long will not end."""
-_FREE = ("traits.", "properties.", "context.")
 
 NOTHING: Mapping[int, Response] = {}
-_RESERVED: Mapping[str, Collection[str]] = {"identify": USER_TRAITS, "group": GROUP_TRAITS}
 
 
 @dataclass(frozen=True)
@@ -181,87 +171,6 @@ def of_another(event: Event, number: int) -> Event:
     return Event.of_document(document)
 
 
-def with_marked_secrets(settings: PluginSettings) -> tuple[PluginSettings, list[str]]:
-    """A copy in which each secret that is set is replaced by a text that is easily found wherever it shows, and those texts.
-
-    In an address only the last segment is replaced, since the rest has to lead somewhere.
-    """
-    marks: list[str] = []
-
-    def marked(value: Any) -> Any:
-        if isinstance(value, SecretStr) and value.get_secret_value():
-            marks.append(f"MARKED7SECRET{len(marks)}END")
-            address, slash, _ = value.get_secret_value().rpartition("/")
-            return SecretStr(address + slash + marks[-1] if "://" in address else marks[-1])
-        if isinstance(value, dict):
-            return {key: marked(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return type(value)(marked(item) for item in value)
-        return value
-
-    changed = {name: marked(getattr(settings, name)) for name in type(settings).model_fields}
-    return settings.model_copy(update=changed), marks
-
-
 def at_base_url(settings: PluginSettings, url: str) -> PluginSettings:
     """A copy that sends to *url*."""
     return settings.model_copy(update={"base_url": url})
-
-
-def traits_dealt_with(plugin: Plugin, settings: PluginSettings, call: str) -> set[str] | None:
-    """The traits that some row of some action on *call* names; None if no action is triggered by it."""
-    actions = [action for action in plugin.actions if call in action.on]
-    rows = [row for action in actions for row in action.table_for(settings).fields]
-    paths = [source.split(".") for row in rows for source in row.sources]
-    return {path[1] for path in paths if path[0] == "traits" and len(path) > 1} if actions else None
-
-
-def traits_sent(table: Table) -> set[str]:
-    """The traits that some row of *table* sends, or says to be within what another one sends."""
-    rows = [row for row in table.fields if row.to or row.is_within]
-    paths = [source.split(".") for row in rows for source in row.sources]
-    return {path[1] for path in paths if path[0] == "traits" and len(path) > 1}
-
-
-def as_events_have_it(source: str, types: Collection[EventType]) -> str:
-    """The source of a row, spelt as events of *types* have it: keys of the spec and reserved traits are in camelCase."""
-    root, dot, name = source.partition(".")
-    root = camel_case(root) if camel_case(root) in FIELDS else root
-    reserved = {trait for each in types for trait in _RESERVED.get(each, ())} if root == "traits" else set()
-    return root + dot + canonical_trait(name, reserved)
-
-
-def converters(table: Table) -> Iterator[tuple[str, Converter]]:
-    """The converters of traits, properties and the context, which may hold anything, each with where it stands. They are never
-    given null."""
-    for row in table.fields:
-        if row.convert is not None and any(source.startswith(_FREE) for source in row.sources):
-            yield " or ".join(row.sources), row.convert
-    for custom in table.custom:
-        if custom.convert is not None:
-            yield f"custom {custom.source}", custom.convert
-
-
-def written_over(table: Table, event: Event) -> list[str]:
-    """The sources of rows whose value is lost, because another row writes above or beneath it (``a`` and ``a.b``)."""
-    document = table.apply(event)
-    rows = [row for row in table.fields if row.to]
-    alone = [_at(row.to, Table((row,), values=table.values).apply(event)) for row in rows]
-    return [
-        " or ".join(row.sources)
-        for row, value in zip(rows, alone, strict=True)
-        if value is not None and not isinstance(value, dict) and isinstance(_at(row.to, document), dict | None)
-    ]
-
-
-def _at(path: str, document: Any) -> Any:
-    for part in path.split("."):
-        document = document.get(part) if isinstance(document, dict) else None
-    return document
-
-
-def shape(url: str) -> tuple[int, list[str], bool]:
-    """What an id must not change: the depth of the path, the names in the query, and that there is no fragment."""
-    parts = urlsplit(url)
-    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-    return parts.path.count("/"), names, bool(parts.fragment)

@@ -7,7 +7,8 @@ from typing import Any
 import cel
 import pytest
 
-from router.actions.expression import FUNCTIONS, Answer, EventContext, Expression, ExpressionError
+from router.actions.expression import Answer, EventContext, Expression
+from router.actions.expression_check import FUNCTIONS, ExpressionError
 from router.event import Event
 from tests.events import event
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from router.admin.gathering import ANSWER_S, ERASE_S, Crew, Down, GatheredMetrics, Gathering
+from router.admin.crew import ANSWER_S, Crew, Down
+from router.admin.gathering import ERASE_S, Gathering
+from router.admin.merged_metrics import GatheredMetrics
 from router.admin.operations import Operations
 from router.errors import OperatorError
 from tests.delivery.stand import Stand, assignment

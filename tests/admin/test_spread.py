@@ -8,10 +8,11 @@ from typing import Any, cast
 import pytest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from router.admin import summed
+from router.admin.merged_metrics import merge, sum_or_highest
 from router.admin.no_such_number import NoSuchNumber
 from router.admin.operations import Operations
-from router.admin.spread import Spread, add_group, add_up
+from router.admin.spread import Spread, add_group
+from router.admin.summed_status import summed_status
 from router.delivery.state import StateUnusable
 from router.errors import OperatorError
 from router.log.interface import Engine
@@ -45,12 +46,14 @@ def test_books_are_added_up() -> None:
         {"destination": "crm", "plugin": "fake", "order": "strict", "state": "new", "reason": ""},
     ]
 
-    added = add_up(parts)
+    added = summed_status(parts)
 
     assert (added["books"]["accepted"], added["books"]["delivered"], added["books"]["pending"]) == (12, 10, 2)
     assert added["positions"] == {"0": 3, "1": 7}
     assert added["parked_example"] is None
-    assert add_up([part(), part(parked_example={"message_id": "m-1"})])["parked_example"] == {"message_id": "m-1"}
+    assert summed_status([part(), part(parked_example={"message_id": "m-1"})])["parked_example"] == {
+        "message_id": "m-1"
+    }
     assert (added["oldest_pending_s"], added["skipped"], added["dead_letters"]) == (1.5, {"flags": 2}, 4)
 
 
@@ -62,12 +65,12 @@ def test_what_order_costs_and_what_the_vendor_lets_us_is_told_as_on_one_machine(
         part(),
     ]
 
-    added = add_up(parts)
+    added = summed_status(parts)
 
     assert added["order"] == "strict"
     assert added["waited"] == {"behind a parked event": 1, "in its lane": 5}
     assert added["concurrency"] == {"now": 1, "most": 4}
-    assert "concurrency" not in add_up([part()])
+    assert "concurrency" not in summed_status([part()])
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,7 @@ def test_what_order_costs_and_what_the_vendor_lets_us_is_told_as_on_one_machine(
     ],
 )
 def test_the_worst_state_is_shown(states: list[str], worst: str) -> None:
-    added = add_up([part(state) for state in states])
+    added = summed_status([part(state) for state in states])
 
     assert (added["state"], added["reason"]) == (worst, f"because {worst}")
 
@@ -90,15 +93,15 @@ def test_partitions_whose_books_are_not_known_are_counted() -> None:
     unusable = part("unusable")
     del unusable["books"]
 
-    assert add_up([part(), unusable, part()])["partitions"] == {"unknown": 1, "all": 3}
-    assert "partitions" not in add_up([part(), unusable | {"state": "new"}])
+    assert summed_status([part(), unusable, part()])["partitions"] == {"unknown": 1, "all": 3}
+    assert "partitions" not in summed_status([part(), unusable | {"state": "new"}])
 
 
 def test_requests_are_added_up_and_figures_are_the_highest() -> None:
     tally: dict[str, Any] = {"attempts": {"2xx": 3}, "batch_size": {"mean": 2.0}, "latency_s": {"p50": None}}
     other: dict[str, Any] = {"attempts": {"2xx": 1, "5xx": 2}, "batch_size": {"mean": 5.0}, "latency_s": {"p50": 0.2}}
 
-    added = add_up([part(**tally), part(**other), part()])
+    added = summed_status([part(**tally), part(**other), part()])
 
     assert added["attempts"] == {"2xx": 4, "5xx": 2}
     assert (added["batch_size"], added["latency_s"]) == ({"mean": 5.0}, {"p50": 0.2})
@@ -130,7 +133,7 @@ def test_metrics_are_added_up_but_for_states_and_ages_and_the_pace() -> None:
         pace.add_metric(["crm"], 4)
         return [events, oldest, pace]
 
-    added = summed.add_up([*families(3, 7.0), *families(4, 2.0)])
+    added = merge([*families(3, 7.0), *families(4, 2.0)], sum_or_highest)
 
     assert {family.name: family.samples[0].value for family in added} == {
         "router_destination_events": 7.0,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from router.cli.config_file import read_config
 from router.cli.engine import WITHOUT_EXTRA
-from router.cli.options import read_config
 from router.cli.output import NO_DESTINATIONS
 from router.cli.wiring import to_access
 from router.errors import OperatorError

@@ -20,7 +20,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from router.cli.log_export import open_out
+from router.cli.log.export import open_out
 from router.delivery.state import Changes
 from router.delivery.state_file import StateFile
 from router.log.lock import Lock
@@ -298,7 +298,7 @@ def test_an_export_that_is_broken_off_leaves_nothing_behind(
     def broken_off(record: Record) -> bytes:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("router.cli.log_export.to_line", broken_off)
+    monkeypatch.setattr("router.cli.log.export.to_line", broken_off)
 
     assert run(config, "export", "--out", tmp_path / "events.ndjson").code == 130
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from router.admin.carrying import Side
-from router.cli.log_copy import _side
+from router.cli.log.copy import _side
 from router.config import Config, load_config
 from router.delivery.letters import DeadLetter
 from router.delivery.state import Changes, Outcome, ParkedUser, Place, Tries

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from router.admin.carrying import Carrying, Copied, Side, to_entry
-from router.cli.log_copy import _copy, _side
+from router.cli.log.copy import _copy, _side
 from router.delivery.order import in_line, line_of, out_of_line
 from router.delivery.state import Changes, ParkedUser, Place
 from router.errors import OperatorError
@@ -134,7 +134,7 @@ async def test_a_cluster_that_goes_away_meanwhile_is_told_as_that(
     """The command goes on where it was, if it is given again; a traceback does not say so."""
     async with _side(engines.config("sqlite", "old")) as old:
         await fill(old)
-    monkeypatch.setattr("router.cli.cluster_states.COMMAND_S", 0.1)
+    monkeypatch.setattr("router.cli.cluster.states.COMMAND_S", 0.1)
     monkeypatch.setattr(place, fault)
 
     with pytest.raises(OperatorError, match=r"no leader just now.* (again|quorum)"):

@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from nats.aio.msg import Msg
 
-from router.cli.cluster import ClusterDeliveries
+from router.cli.cluster.deliveries import ClusterDeliveries
 from router.cli.engine import open_log
 from router.clock import SystemClock
 from router.config import load_config
@@ -35,6 +35,7 @@ from router.log.options import LogOptions
 from router.log.record import Record
 from router.log.tail import Tail
 from router.registry import Registry
+from router.suppressed import NOBODY
 from tests.delivery.harness import until
 from tests.log.harness import entry
 from tests.nats.server import Cluster
@@ -68,7 +69,7 @@ async def begin(
     config, clock = load_config(path, registry), SystemClock()
     log = await open_log(config, clock)
     deliveries = await ClusterDeliveries.open(log, config, registry, clock, tuple, delivers=True)
-    await deliveries.apply(config, {})
+    await deliveries.apply(config, {}, NOBODY)
     stop = asyncio.Event()
     running = asyncio.create_task(deliveries.run(stop))
     await until(lambda: any("crm" in fleet.berths for fleet in deliveries._fleets.all.values()))
@@ -99,7 +100,7 @@ async def test_a_full_disk_on_this_machine_ends_no_housekeeping(deliveries: Clus
 
     await asyncio.to_thread(add_a_job)
 
-    await deliveries._catch_up_all(0)
+    await deliveries._fleets.catch_up(0)
 
 
 async def test_what_a_restart_helps_against_in_the_log_keeps_the_watchdog_from_hearing_that_all_is_well(
@@ -151,7 +152,7 @@ async def test_a_destination_starts_where_another_router_noted_its_place_behind_
     both = config.model_copy(update={"destinations": {**config.destinations, "sales": sales}})
     assert deliveries._log.end(0) == 0
 
-    await deliveries.apply(both, {})
+    await deliveries.apply(both, {}, NOBODY)
 
     assert sorted(deliveries._fleets.all[0].berths) == ["crm", "sales"]
     await end(deliveries, stop, running)
@@ -196,7 +197,7 @@ async def test_a_cluster_that_goes_away_as_a_config_is_applied_is_told_as_that(
     monkeypatch.setattr(Journal, "append", go_away)
 
     with pytest.raises(OperatorError, match="the cluster does not take"):
-        await asyncio.to_thread(deliveries._begin_in, 0)
+        await asyncio.to_thread(deliveries._beginnings.note_in, 0)
 
 
 async def test_what_could_not_be_noted_for_the_cluster_was_away_is_noted_once_it_is_back(
@@ -209,7 +210,7 @@ async def test_what_could_not_be_noted_for_the_cluster_was_away_is_noted_once_it
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "append", go_away)
         with pytest.raises(OperatorError):
-            await deliveries._begin_new(0.0)
+            await deliveries._beginnings.note(0.0)
     assert ["the cluster does not take" in problem for problem in deliveries.problems] == [True]
 
     await until(lambda: not deliveries.problems)
@@ -262,7 +263,7 @@ async def test_a_start_waits_for_a_cluster_that_has_no_leader_just_now(
             raise failures.pop()
         return await call(connection, asked, *more)
 
-    monkeypatch.setattr("router.cli.cluster.RETRY_S", 0.05)
+    monkeypatch.setattr("router.cli.cluster.beginnings.RETRY_S", 0.05)
     monkeypatch.setattr(Connection, "call", lead_soon)
 
     deliveries, stop, running = await begin(shared_server, log_name, tmp_path, {})
@@ -312,10 +313,12 @@ async def test_a_start_does_not_wait_for_what_its_user_may_not_do(
         patch.setattr(Connection, "call", fail)
         async with asyncio.timeout(15):
             with pytest.raises(OperatorError, match="permissions violation"):
-                await deliveries._begin_new(START_S)
+                await deliveries._beginnings.note(START_S)
 
 
-@pytest.mark.parametrize("place", ["router.cli.cluster.BlockingConnection.open", "router.cli.cluster.Claims.ensure"])
+@pytest.mark.parametrize(
+    "place", ["router.cli.cluster.deliveries.BlockingConnection.open", "router.cli.cluster.deliveries.Claims.ensure"]
+)
 async def test_a_start_that_fails_leaves_nothing_open(
     shared_server: Cluster, log_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

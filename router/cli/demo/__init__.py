@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
+from router.cli.config_file import read_config
 from router.cli.demo.script import EVENTS, play
 from router.cli.demo.stage import Stage
-from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config, switch
+from router.cli.options import DEFAULT_CONFIG, ConfigPath, switch
 
 
 def demo(

@@ -12,11 +12,11 @@ from pydantic import SecretStr, ValidationError
 
 from router.event import Event
 from router.explain import explain
-from router.plugin import Response, UnreadableAnswer
+from router.plugin import PluginSettings, Response, UnreadableAnswer
 from router.testing.answers import ODD_BODIES, ODD_STATUSES
 from router.testing.contract.answered import Answered
 from router.testing.contract.each_sample import every_call
-from router.testing.rehearsal import Rehearsal, with_marked_secrets
+from router.testing.rehearsal import Rehearsal
 from router.testing.samples import WELL_MADE
 
 
@@ -89,3 +89,25 @@ class SecretsContract(Answered):
 
 def _assert_hidden(secrets: Sequence[str], text: str) -> None:
     assert not [secret for secret in secrets if secret in text], f"a secret shows in {text}"
+
+
+def with_marked_secrets(settings: PluginSettings) -> tuple[PluginSettings, list[str]]:
+    """A copy in which each secret that is set is replaced by a text that is easily found wherever it shows, and those texts.
+
+    In an address only the last segment is replaced, since the rest has to lead somewhere.
+    """
+    marks: list[str] = []
+
+    def marked(value: Any) -> Any:
+        if isinstance(value, SecretStr) and value.get_secret_value():
+            marks.append(f"MARKED7SECRET{len(marks)}END")
+            address, slash, _ = value.get_secret_value().rpartition("/")
+            return SecretStr(address + slash + marks[-1] if "://" in address else marks[-1])
+        if isinstance(value, dict):
+            return {key: marked(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(marked(item) for item in value)
+        return value
+
+    changed = {name: marked(getattr(settings, name)) for name in type(settings).model_fields}
+    return settings.model_copy(update=changed), marks

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 import orjson
 import pytest
 
-from router.event import Event, EventType
-from router.plugin import GROUP_TRAITS, USER_TRAITS
+from router.event import FIELDS, Event, EventType
+from router.plugin import (
+    GROUP_TRAITS,
+    USER_TRAITS,
+    Converter,
+    Plugin,
+    PluginSettings,
+    Table,
+    camel_case,
+    canonical_trait,
+)
 from router.testing.answers import ODD_VALUES
 from router.testing.contract.each_sample import every_call
 from router.testing.contract.plugin_under_test import PluginUnderTest
-from router.testing.rehearsal import as_events_have_it, converters, traits_dealt_with, traits_sent, written_over
 from router.testing.samples import COMPANY, PERSON, make_event
+
+_FREE = ("traits.", "properties.", "context.")
+_RESERVED: Mapping[str, Collection[str]] = {"identify": USER_TRAITS, "group": GROUP_TRAITS}
 
 
 class TablesContract(PluginUnderTest):
     @pytest.mark.parametrize(("call", "reserved"), [("identify", USER_TRAITS), ("group", GROUP_TRAITS)])
     def test_every_reserved_trait_has_a_row(self, call: str, reserved: Sequence[str]) -> None:
         """Each is sent somewhere, or a row with ``to=""`` says why not."""
-        named = traits_dealt_with(self.plugin, self.settings, call)
+        named = _traits_dealt_with(self.plugin, self.settings, call)
         missing = [] if named is None else [trait for trait in reserved if trait not in named]
         assert not missing, f"no row of an action on {call} deals with {missing}"
 
@@ -40,7 +51,7 @@ class TablesContract(PluginUnderTest):
             for action in self.plugin.actions
             for row in action.table_for(self.settings).fields
             for source in row.sources
-            if (known := as_events_have_it(source, action.on)) not in row.sources
+            if (known := _as_events_have_it(source, action.on)) not in row.sources
         ]
         assert not wrong, "\n".join(wrong)
 
@@ -48,7 +59,7 @@ class TablesContract(PluginUnderTest):
         """Whatever a caller sent for a trait or a property: a ValueError costs the field, anything else the event."""
         wrong = []
         for action in self.plugin.actions:
-            for where, convert in converters(action.table_for(self.settings)):
+            for where, convert in _converters(action.table_for(self.settings)):
                 for value in [each for each in ODD_VALUES if each is not None]:
                     try:
                         convert(deepcopy(value))
@@ -64,7 +75,7 @@ class TablesContract(PluginUnderTest):
     def test_no_row_writes_over_another(self, event: Event) -> None:
         """Of ``name`` to ``user`` and ``email`` to ``user.email`` only one would be sent."""
         for action in self.plugin.actions:
-            lost = written_over(action.table_for(self.settings), event) if event.type in action.on else []
+            lost = _written_over(action.table_for(self.settings), event) if event.type in action.on else []
             assert not lost, (
                 f"{action.name}: nothing is sent of {lost}: other rows write to paths beneath or above theirs"
             )
@@ -78,7 +89,7 @@ class TablesContract(PluginUnderTest):
             if call not in action.on:
                 continue
             lost = []
-            for trait in [each for each in reserved if each in traits_sent(action.table_for(self.settings))]:
+            for trait in [each for each in reserved if each in _traits_sent(action.table_for(self.settings))]:
                 least = {name: value for name, value in known.items() if name != trait}
                 with_it, without_it = (
                     self._bodies(make_event(call, userId="u-17", groupId="c9", traits=traits), action.name)
@@ -92,3 +103,55 @@ class TablesContract(PluginUnderTest):
 
     def _bodies(self, event: Event, action: str) -> list[bytes]:
         return [orjson.dumps(payload.body) for name, _, payload in self.rehearsal.payloads(event) if name == action]
+
+
+def _traits_dealt_with(plugin: Plugin, settings: PluginSettings, call: str) -> set[str] | None:
+    """The traits that some row of some action on *call* names; None if no action is triggered by it."""
+    actions = [action for action in plugin.actions if call in action.on]
+    rows = [row for action in actions for row in action.table_for(settings).fields]
+    paths = [source.split(".") for row in rows for source in row.sources]
+    return {path[1] for path in paths if path[0] == "traits" and len(path) > 1} if actions else None
+
+
+def _traits_sent(table: Table) -> set[str]:
+    """The traits that some row of *table* sends, or says to be within what another one sends."""
+    rows = [row for row in table.fields if row.to or row.is_within]
+    paths = [source.split(".") for row in rows for source in row.sources]
+    return {path[1] for path in paths if path[0] == "traits" and len(path) > 1}
+
+
+def _as_events_have_it(source: str, types: Collection[EventType]) -> str:
+    """The source of a row, spelt as events of *types* have it: keys of the spec and reserved traits are in camelCase."""
+    root, dot, name = source.partition(".")
+    root = camel_case(root) if camel_case(root) in FIELDS else root
+    reserved = {trait for each in types for trait in _RESERVED.get(each, ())} if root == "traits" else set()
+    return root + dot + canonical_trait(name, reserved)
+
+
+def _converters(table: Table) -> Iterator[tuple[str, Converter]]:
+    """The converters of traits, properties and the context, which may hold anything, each with where it stands. They are never
+    given null."""
+    for row in table.fields:
+        if row.convert is not None and any(source.startswith(_FREE) for source in row.sources):
+            yield " or ".join(row.sources), row.convert
+    for custom in table.custom:
+        if custom.convert is not None:
+            yield f"custom {custom.source}", custom.convert
+
+
+def _written_over(table: Table, event: Event) -> list[str]:
+    """The sources of rows whose value is lost, because another row writes above or beneath it (``a`` and ``a.b``)."""
+    document = table.apply(event)
+    rows = [row for row in table.fields if row.to]
+    alone = [_at(row.to, Table((row,), values=table.values).apply(event)) for row in rows]
+    return [
+        " or ".join(row.sources)
+        for row, value in zip(rows, alone, strict=True)
+        if value is not None and not isinstance(value, dict) and isinstance(_at(row.to, document), dict | None)
+    ]
+
+
+def _at(path: str, document: Any) -> Any:
+    for part in path.split("."):
+        document = document.get(part) if isinstance(document, dict) else None
+    return document

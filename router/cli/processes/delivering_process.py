@@ -1,4 +1,4 @@
-"""A delivering process: delivers to a group of destinations. `router.cli.child_process` starts it.
+"""A delivering process: delivers to a group of destinations. `router.cli.processes.child_process` starts it.
 
 main process ──orders, news of the log──▶ standard input       the pipe is the leash: it ends, so does this process
              ──operations──▶ admin-N.sock (mode 0600)          answers like a daemon's
@@ -15,28 +15,28 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, BinaryIO
 
 import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 
+from router.admin.answer import Operation
 from router.admin.client import Client, NotRunning
 from router.admin.server import listen_on_socket, socket_app
-from router.cli import logging, orders
-from router.cli.deliveries import DRAIN_S, Calls, OwnDeliveries
+from router.cli import logging
+from router.cli.deliveries import DRAIN_S, OwnDeliveries
 from router.cli.engine import open_log
 from router.cli.housekeeping import INTERVAL_S
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
-from router.cli.orders import NEWS, READY, Envelope, socket_name
-from router.cli.wiring import reserve_path
+from router.cli.processes import orders
+from router.cli.processes.orders import NEWS, READY, Envelope, socket_name
 from router.clock import SystemClock
 from router.delivery.assignment import Assignment
 from router.errors import OperatorError
 from router.gateway.open_files import raise_limit
-from router.log.room import Reserve
 from router.log.segments import Unreadable
 from router.log.sqlite import SqliteLog
 from router.overheard import overhearing
@@ -75,16 +75,15 @@ class DeliveringProcess:
         self._log = await open_log(config, self._clock, read_only=True)
         if isinstance(self._log, SqliteLog):
             self._log.mend_through(self._ask_writer)
-        reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
         self._deliveries = OwnDeliveries(
-            self._log, config, self._registry, reserve, self._clock, lambda: self._deliveries.stuck, is_writer=False
+            self._log, config, self._registry, self._clock, lambda: self._deliveries.stuck, is_writer=False
         )
         self._metrics = CollectorRegistry()
         self._metrics.register(self._deliveries.collector)
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
         self._loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         tell_where_on_signal()
-        further: Calls = {"apply": self._apply, "pulse": self._pulse, "metrics": self._show_metrics}
+        further: dict[str, Operation] = {"apply": self._apply, "pulse": self._pulse, "metrics": self._show_metrics}
         socket = config.data / socket_name(self._number)
         calls = {name: partial(self._look_first, call) for name, call in self._deliveries.calls().items()}
         runner = await listen_on_socket(socket_app({**calls, **further}), socket)
@@ -116,7 +115,7 @@ class DeliveringProcess:
     def _take(self, envelope: Envelope) -> None:
         self._envelopes.put_nowait(envelope)
 
-    async def _look_first(self, call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
+    async def _look_first(self, call: Operation, **arguments: Any) -> Any:
         """Look at the log before the call: the caller may know of events that were stored a moment ago."""
         await self._log.look()
         return await call(**arguments)
@@ -197,7 +196,7 @@ async def _run(number: int, pipe: BinaryIO, answer: int, first: Envelope) -> Non
 
 @overhearing()
 def main() -> None:
-    """``python -m router.cli.delivering_process NUMBER LOG_LEVEL``; not for people."""
+    """``python -m router.cli.processes.delivering_process NUMBER LOG_LEVEL``; not for people."""
     number, level = int(sys.argv[1]), sys.argv[2]
     for ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; they are for the main process
         signal.signal(ignored, signal.SIG_IGN)

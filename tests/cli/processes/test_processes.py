@@ -14,23 +14,24 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from router.admin.client import Client, NotRunning
-from router.admin.gathering import Down
+from router.admin.crew import Down
 from router.admin.server import listen_on_socket, socket_app
-from router.cli import child_process
-from router.cli.child_process import ChildProcess
-from router.cli.orders import Envelope, Orders, check_portable, socket_name
-from router.cli.process_deliveries import PULSE_S, ProcessDeliveries
+from router.cli.processes import child_process
+from router.cli.processes.child_process import ChildProcess
+from router.cli.processes.deliveries import PULSE_S, ProcessDeliveries
+from router.cli.processes.orders import Envelope, Orders, check_portable, socket_name
 from router.clock import SystemClock
 from router.config import Config, Destination, parse_config
 from router.errors import OperatorError
 from router.integrations import DestinationNames
 from router.plugin import Plugin, PluginSettings
 from router.registry import Registry
+from router.suppressed import NOBODY
 
 
 def orders_for(name: str, config: Config | None = None) -> Orders:
     config = config or Config(destinations={name: Destination(name=name, plugin="made_up")})
-    return Orders.give(config, {}, {name}, {name: DestinationNames(name, "Made up", "made_up")})
+    return Orders.give(config, {}, {name}, {name: DestinationNames(name, "Made up", "made_up")}, NOBODY)
 
 
 class Settings(PluginSettings):
@@ -219,7 +220,7 @@ async def test_a_process_that_is_down_is_a_problem_of_each_of_its_destinations(t
     """A reload counts the destinations that it has started, and took all of them for one."""
     config = Config(destinations={name: Destination(name=name, plugin="made_up") for name in ("crm", "mail")})
     async with process(tmp_path, fail) as down:
-        down._orders = Orders.give(config, {}, config.destinations, {})
+        down._orders = Orders.give(config, {}, config.destinations, {}, NOBODY)
         down._supervisor = asyncio.create_task(asyncio.sleep(0))
         down._reason = "it was killed by SIGKILL"
 

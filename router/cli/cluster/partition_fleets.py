@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
@@ -108,6 +110,16 @@ class PartitionFleets:
                 await fleet.abandon()
         if self._tasks:
             await asyncio.wait(self._tasks.values())
+
+    async def catch_up(self, partition: int, destination: str | None = None) -> None:
+        """Read on in the journal of a *destination*, or of all of them, in a partition, if its fleet is here: an operator may
+        have changed a state through another router."""
+        fleet = self.all.get(partition)
+        for name, berth in list(fleet.berths.items()) if fleet is not None else ():
+            if destination in (None, name):
+                # Whatever it raises, even this machine's disk: it holds only a view, and the next write reports it again.
+                with suppress(ClusterAway, ApiError, OperatorError, RuntimeError, sqlite3.Error, OSError):
+                    await berth.ledger.ask(lambda state: state.catch_up())
 
     def _take_out(self, partition: int) -> Fleet | None:
         fleet = self.all.pop(partition, None)

@@ -21,7 +21,7 @@ from router.integrations import DestinationNames
 from router.plugin import Plugin, PluginSettings
 from router.plugin_import import describe
 from router.registry import Registry
-from router.suppressed import NOBODY, Suppressed
+from router.suppressed import Suppressed
 
 NEWS: Final[Literal["news"]] = "news"
 """There is something new in the log."""
@@ -36,17 +36,17 @@ def socket_name(number: int) -> str:
 
 @dataclass(frozen=True)
 class Orders:
-    """What the reader delivers from now on. The core's own all through: to take them asks for no plugin."""
+    """What the reader delivers from now on. They hold nothing of a plugin's but pickled settings, so that any can be read."""
 
     config: Config
     """The config with the reader's destinations alone, and without their settings."""
     settings: Mapping[str, bytes] = field(repr=False)
-    """Of each destination by itself, pickled, so that one whose plugin can't be used keeps no other from its own. Secrets in it
-    can be read."""
+    """By destination, each pickled by itself, so that a plugin that can't be used costs no other destination its settings. They
+    hold secrets in plain text."""
     sandbox_urls: Mapping[str, str]
     known: Mapping[str, DestinationNames]
     """What callers may call the destinations of the whole router."""
-    suppressed: Suppressed = NOBODY
+    suppressed: Suppressed
 
     @classmethod
     def give(
@@ -55,7 +55,7 @@ class Orders:
         sandbox_urls: Mapping[str, str],
         names: Collection[str],
         known: Mapping[str, DestinationNames],
-        suppressed: Suppressed = NOBODY,
+        suppressed: Suppressed,
     ) -> Orders:
         """Orders to deliver to the destinations of *config* with these *names*."""
         mine = {name: each for name, each in config.destinations.items() if name in names}

@@ -1,5 +1,5 @@
 """A delivering process as the main process sees it: started, watched, asked how it is, and told what is new. What runs in it is
-`router.cli.delivering_process`.
+`router.cli.processes.delivering_process`.
 
 down ──start──▶ up ──ends, or is killed──▶ down ──after a growing wait──▶ start …
 """
@@ -18,9 +18,9 @@ from typing import Any, Final
 import structlog
 
 from router.admin.client import Client, NotRunning
-from router.admin.gathering import ANSWER_S, Down
-from router.cli import orders
-from router.cli.orders import NEWS, READY, Envelope, Orders, socket_name
+from router.admin.crew import ANSWER_S, Down
+from router.cli.processes import orders
+from router.cli.processes.orders import NEWS, READY, Envelope, Orders, socket_name
 from router.clock import Clock
 from router.errors import OperatorError
 from router.unless import pause
@@ -40,7 +40,7 @@ _NUMBERS = count(1)
 
 
 class ChildProcess:
-    """One delivering process, up or down. A `router.admin.gathering.Crew`."""
+    """One delivering process, up or down. A `router.admin.crew.Crew`."""
 
     def __init__(self, number: int, data: Path, log_level: str, clock: Clock) -> None:
         self.number = number
@@ -214,7 +214,14 @@ class ChildProcess:
         path = os.pathsep.join(each for each in sys.path if each)
         try:
             self._popen = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "router.cli.delivering_process", str(self.number), self._log_level),
+                *(
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "router.cli.processes.delivering_process",
+                    str(self.number),
+                    self._log_level,
+                ),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": path},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from router.cli.backend import refuse_beside_a_router
-from router.cli.log_report import print_segment, show_report, show_segment
+from router.cli.log.report import print_segment, show_report, show_segment
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory

@@ -14,8 +14,9 @@ import typer
 
 from router.admin.carrying import Carrying, Copied, Side
 from router.cli.backend import refuse_beside_a_router
-from router.cli.engine import open_log
-from router.cli.options import AsJson, read_config
+from router.cli.config_file import read_config
+from router.cli.engine import opened_log
+from router.cli.options import AsJson
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, state_directory, suppressed_path
 from router.clock import SystemClock
@@ -109,13 +110,8 @@ async def _copy(settings: Config, wanted: Config) -> Copied:
 @contextlib.asynccontextmanager
 async def _side(config: Config, read_only: bool = False) -> AsyncIterator[Side]:
     """The log of *config* with its states. An embedded log is locked, so that no router runs over it meanwhile."""
-    clock = SystemClock()
-    log = await open_log(config, clock, read_only=read_only)
-    try:
-        async with _states(config, log) as states:
-            yield Side(log, states)
-    finally:
-        await log.close()
+    async with opened_log(config, SystemClock(), read_only=read_only) as log, _states(config, log) as states:
+        yield Side(log, states)
 
 
 @contextlib.asynccontextmanager
@@ -123,7 +119,7 @@ async def _states(config: Config, log: Log) -> AsyncIterator[Mapping[int, States
     if not config.log_urls:
         yield dict.fromkeys(log.partitions, StateDirectory(state_directory(config), log.id))
         return
-    from router.cli.cluster_states import states_of_cluster
+    from router.cli.cluster.states import states_of_cluster
 
     async with states_of_cluster(config, log) as states:
         yield states

@@ -1,14 +1,42 @@
-"""Events that a command reads from a file with one a line (NDJSON)."""
+"""A file of events, as `router send` and `router explain` read it: JSON, or one event a line (NDJSON)."""
 
 from __future__ import annotations
 
 import codecs
+import sys
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from router.errors import OperatorError
 from router.gateway.document import parse_json
 from router.gateway.refusal import Refused
+
+EventFile = Annotated[
+    str,
+    typer.Argument(
+        help="A file with one event, one a line (NDJSON), a list of them, or a batch as SDKs send it; - is standard input."
+    ),
+]
+
+
+def read_file(file: str) -> bytes:
+    """The content of *file*; ``-`` is standard input.
+
+    Raises:
+        OperatorError: it can't be read.
+    """
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise OperatorError(f"{file}: can't be read ({error.strerror})") from error
+
+
+def no_event_in(file: str) -> str:
+    """What to say of an empty one."""
+    return f"{'standard input' if file == '-' else file}: there is no event in it"
 
 
 def read_lines(file: str, data: bytes, whole: Refused) -> Iterator[tuple[bytes, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.cli.placement import place
+from router.cli.processes.placement import place
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from router.cli import partition_fleets
-from router.cli.partition_fleets import PartitionFleets
+from router.cli.cluster import partition_fleets
+from router.cli.cluster.partition_fleets import PartitionFleets
 from router.clock import SystemClock
 from router.delivery.claim import Claim
 from router.log.jetstream.connection import ClusterAway

@@ -8,13 +8,15 @@ from typing import Any, Final
 
 from prometheus_client.registry import Collector
 
-from router.admin.gathering import GatheredMetrics, Gathering
+from router.admin.answer import Operation
+from router.admin.gathering import Gathering
+from router.admin.merged_metrics import GatheredMetrics
 from router.admin.operations import Operations
-from router.cli.child_process import ChildProcess
-from router.cli.deliveries import DRAIN_S, Calls
+from router.cli.deliveries import DRAIN_S, problems_of
 from router.cli.housekeeping import Housekeeping
-from router.cli.orders import Orders
-from router.cli.placement import place
+from router.cli.processes.child_process import ChildProcess
+from router.cli.processes.orders import Orders
+from router.cli.processes.placement import place
 from router.cli.wiring import states_of, to_assignments
 from router.clock import Clock
 from router.config import Config
@@ -23,7 +25,7 @@ from router.log.interface import Engine
 from router.log.segments import Unreadable
 from router.log.sqlite import SqliteLog
 from router.registry import Registry
-from router.suppressed import NOBODY, Suppressed
+from router.suppressed import Suppressed
 from router.unless import pause
 
 PULSE_S: Final = 2.0
@@ -55,7 +57,7 @@ class ProcessDeliveries:
         self._metrics = GatheredMetrics(self._processes)
         self._housekeeping = Housekeeping(log, None, self.needed_from)
 
-    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed = NOBODY) -> None:
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed) -> None:
         destinations = config.destinations
         formerly = {name: each.formerly for name, each in destinations.items() if each.formerly}
         down = {number for number, process in enumerate(self._processes) if process.is_down}
@@ -67,19 +69,12 @@ class ProcessDeliveries:
             frozenset(name for name, index in self._placed.items() if index == number)
             for number in range(len(self._processes))
         ]
-        results = await asyncio.gather(
-            *(
-                process.take(Orders.give(config, sandbox_urls, names, known, suppressed))
-                for process, names in zip(self._processes, everyone, strict=True)
-            ),
-            return_exceptions=True,
+        problems = await problems_of(
+            process.take(Orders.give(config, sandbox_urls, names, known, suppressed))
+            for process, names in zip(self._processes, everyone, strict=True)
         )
-        failures = [result for result in results if isinstance(result, BaseException)]
-        for failure in failures:
-            if not isinstance(failure, OperatorError):
-                raise failure
-        if failures:
-            raise OperatorError("\n".join(map(str, failures)))
+        if problems:
+            raise OperatorError("\n".join(problems))
 
     @property
     def problems(self) -> Sequence[str]:
@@ -89,7 +84,7 @@ class ProcessDeliveries:
     def stuck(self) -> Sequence[str]:
         return [each for process in self._processes for each in process.stuck]
 
-    def calls(self) -> Calls:
+    def calls(self) -> Mapping[str, Operation]:
         return {**self._gathering.calls(), "mend": self._mend}
 
     async def _mend(self, first: int, is_copy: bool) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 import typer
 
-from router.cli.engine import open_log
-from router.cli.log_report import DAMAGED
+from router.cli.engine import opened_log
+from router.cli.log.report import DAMAGED
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, Since, Type, Until, check_given, switch, to_period
 from router.cli.output import plain_json
 from router.clock import SystemClock
@@ -70,12 +70,9 @@ async def _export(
 
 
 async def _selected(config: Config, selection: Selection) -> AsyncIterator[Any]:
-    log = await open_log(config, SystemClock(), read_only=True)
-    try:
+    async with opened_log(config, SystemClock(), read_only=True) as log:
         async for item in select(log, selection):
             yield item
-    finally:
-        await log.close()
 
 
 @contextmanager

@@ -1,12 +1,9 @@
-"""The standard streams, which the caller may have closed (``<&-``), and what a command reads."""
+"""The standard streams, which the caller may have closed (``<&-``)."""
 
 from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-
-from router.errors import OperatorError
 
 _STANDARD = 2
 """The highest of their descriptors."""
@@ -25,15 +22,3 @@ def open_closed() -> None:
         sys.stdin = os.fdopen(0, closefd=False)
     if sys.stderr is None:
         sys.stderr = os.fdopen(2, "w", closefd=False)
-
-
-def read_input(file: str) -> bytes:
-    """The content of *file*; ``-`` is standard input.
-
-    Raises:
-        OperatorError: it can't be read.
-    """
-    try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise OperatorError(f"{file}: can't be read ({error.strerror})") from error

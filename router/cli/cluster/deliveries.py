@@ -6,55 +6,48 @@ import asyncio
 import os
 import re
 import socket
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, closing, suppress
-from dataclasses import replace
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 from uuid import uuid4
 
 from nats.aio.msg import Msg
 from prometheus_client.registry import Collector
 
-from router.admin.answer import Answer
+from router.admin.answer import Answer, Operation
+from router.admin.merged_metrics import SummedBooks
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.admin.spread import Spread
-from router.admin.summed import SummedBooks
-from router.cli.agreement import tell, to_word
-from router.cli.deliveries import Calls, watch
+from router.cli.cluster.agreement import tell, to_word
+from router.cli.cluster.beginnings import Beginnings
+from router.cli.cluster.neighbours import Neighbours, away
+from router.cli.cluster.partition_fleets import RETRY_S, PartitionFleets
+from router.cli.cluster.share import share_of
+from router.cli.deliveries import problems_of, watch
 from router.cli.housekeeping import INTERVAL_S
-from router.cli.neighbours import Neighbours, away
-from router.cli.partition_fleets import RETRY_S, PartitionFleets
 from router.cli.wiring import state_directory, to_access, to_assignments
 from router.clock import Clock
 from router.config import Config
 from router.delivery.alarm import Alarm
 from router.delivery.assignment import Assignment
-from router.delivery.berth import Berth
 from router.delivery.claims import Claims
 from router.delivery.journal.blocking_connection import BlockingConnection
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
-from router.delivery.options import DeliveryOptions
 from router.delivery.portion import Portion
-from router.delivery.state import telling_trouble
 from router.delivery.watchdog import Glance, Watchdog
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.jetstream.answered import START_S, until_answered
-from router.log.jetstream.connection import ApiError, ClusterAway, Connection, Denied
+from router.log.jetstream.connection import ApiError, ClusterAway, Connection
 from router.log.jetstream.log import NatsLog
 from router.log.lock import Held, Lock
 from router.registry import Registry
 from router.suppressed import NOBODY, Suppressed
 from router.unless import pause
-
-MIN_EVENTS: Final = 100
-MIN_BYTES: Final = 1_000_000
-"""With less than this per partition, batches would not fill."""
 
 
 class ClusterDeliveries:
@@ -105,6 +98,9 @@ class ClusterDeliveries:
             lambda number, fleet: self._operations[number].set_fleet(fleet),
             lambda number: self._claims.lose(number),
         )
+        self._beginnings = Beginnings(
+            log, self._states, clock, self._refresh_states, self._assignments, lambda: self._fleets.all
+        )
         self._books = SummedBooks(
             lambda: {
                 number: BooksCollector(fleet, Portion(log, number), clock) for number, fleet in self._fleets.all.items()
@@ -125,9 +121,7 @@ class ClusterDeliveries:
         self._delivers = delivers
         self._is_closing = False
         self._has_begun = False
-        """A config was applied. What could not be noted then is noted later."""
-        self._unbegun = ""
-        """Why the places where new destinations begin are not noted everywhere yet. It is tried again."""
+        """A config was applied. For the first one a router waits until the cluster answers."""
 
     @classmethod
     async def open(
@@ -163,21 +157,15 @@ class ClusterDeliveries:
 
     # --- the config ---
 
-    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed = NOBODY) -> None:
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed) -> None:
         self._alarm.set()
         self._suppressed = suppressed
         self.configure(config, sandbox_urls)
-        results = await asyncio.gather(
-            *(fleet.apply(self._assignments()) for fleet in list(self._fleets.all.values())), return_exceptions=True
-        )
-        problems = [result for result in results if isinstance(result, BaseException)]
-        for problem in problems:
-            if not isinstance(problem, OperatorError):
-                raise problem
-        await self._begin_new(0.0 if self._has_begun else START_S)
+        problems = await problems_of(fleet.apply(self._assignments()) for fleet in list(self._fleets.all.values()))
+        await self._beginnings.note(0.0 if self._has_begun else START_S)
         self._has_begun = True
         if problems:
-            raise OperatorError("\n".join(dict.fromkeys(map(str, problems))))
+            raise OperatorError("\n".join(problems))
 
     def configure(self, config: Config, sandbox_urls: Mapping[str, str]) -> None:
         """From now on these are the destinations that operations know."""
@@ -186,68 +174,17 @@ class ClusterDeliveries:
         for operations in self._operations.values():
             operations.configure(self._assignments())
 
-    async def _begin_new(self, patience_s: float) -> None:
-        """Note where new destinations begin, also in partitions that are not (or not yet) this router's: events that are taken
-        before somebody delivers there are for them too.
-
-        Raises:
-            OperatorError: the cluster has not answered for *patience_s* seconds.
-        """
-        until = self._clock.monotonic() + patience_s
-        while True:
-            try:
-                return await self._note_begin()
-            except OperatorError as error:
-                why = error.__cause__
-                may_pass = isinstance(why, ClusterAway | ApiError) and not isinstance(why, Denied)
-                if not may_pass or self._clock.monotonic() >= until:
-                    raise
-                await self._clock.sleep(RETRY_S)
-
-    async def _note_begin(self) -> None:
-        try:
-            await self._refresh_states()
-            await asyncio.gather(
-                *(
-                    asyncio.to_thread(self._begin_in, number)
-                    for number in self._states
-                    if number not in self._fleets.all
-                )
-            )
-        except OperatorError as error:
-            self._unbegun = str(error)
-            raise
-        self._unbegun = ""
-
-    def _begin_in(self, partition: int) -> None:
-        states = self._states[partition]
-        known = set(states.names())
-        for each in self._assignments():
-            if each.name in known or each.formerly in known:
-                continue
-            start = self._log.start(partition) - 1 if each.starts_at_beginning else self._log.end(partition)
-            with closing(states.look(each.name)) as state, telling_trouble(state):
-                state.add_partition(partition, start)
-
     def _assignments(self) -> list[Assignment]:
         """The assignments, made anew for each fleet: what a plugin does in one partition must not halt it in another."""
         assignments = to_assignments(self._config, self._registry, self._sandbox_urls, self._suppressed)
-        partitions = len(self._log.partitions)
-        return [
-            replace(
-                each,
-                options=options_of_one(each.options, partitions),
-                max_dead_letters_bytes=each.max_dead_letters_bytes // partitions,
-            )
-            for each in assignments
-        ]
+        return [share_of(each, len(self._log.partitions)) for each in assignments]
 
     # --- what the daemon asks ---
 
     @property
     def problems(self) -> Sequence[str]:
         of_fleets = [problem for fleet in self._fleets.all.values() for problem in fleet.problems.values()]
-        return list(dict.fromkeys(problem for problem in (*of_fleets, self._unbegun) if problem))
+        return list(dict.fromkeys(problem for problem in (*of_fleets, self._beginnings.problem) if problem))
 
     @property
     def stuck(self) -> Sequence[str]:
@@ -260,7 +197,7 @@ class ClusterDeliveries:
         fleets = self._fleets.all.values()
         return [*self._log.stuck, *ended, *(task for fleet in fleets for task in fleet.broken), *self._watchdog.stuck]
 
-    def calls(self) -> Calls:
+    def calls(self) -> Mapping[str, Operation]:
         return {**self._spread.calls(), "status": self._status, "forget": self._forget}
 
     async def _status(self) -> Answer:
@@ -313,14 +250,8 @@ class ClusterDeliveries:
     async def _hear(self, message: Msg) -> None:
         """An operator has changed a state through another router."""
         *_, number, name = message.subject.split(".")
-        fleet = self._fleets.all.get(int(number)) if number.isdecimal() else None
-        if fleet is not None and name in fleet.berths:
-            await self._catch_up(fleet.berths[name])
-
-    async def _catch_up(self, berth: Berth) -> None:
-        # Whatever it raises, even this machine's disk: it holds only a view, and the next write reports it again.
-        with suppress(ClusterAway, ApiError, OperatorError, RuntimeError, sqlite3.Error, OSError):
-            await berth.ledger.ask(lambda state: state.catch_up())
+        if number.isdecimal():
+            await self._fleets.catch_up(int(number), name)
 
     def _note_hang(self, name: str, call: str) -> None:
         for fleet in list(self._fleets.all.values()):
@@ -345,9 +276,9 @@ class ClusterDeliveries:
     async def _retry(self, stop: asyncio.Event) -> None:
         """For ever: as soon as the cluster is back, start what could not start without it."""
         while not stop.is_set():
-            if self._unbegun:
+            if self._beginnings.problem:
                 with suppress(OperatorError):
-                    await self._note_begin()
+                    await self._beginnings.note_now()
             for fleet in list(self._fleets.all.values()):
                 if fleet.problems:
                     with suppress(Exception):  # logged already, or by housekeeping, which tries the same
@@ -363,15 +294,7 @@ class ClusterDeliveries:
                 if stop.is_set():
                     return
                 await housekeeping.tidy()
-                await self._catch_up_all(partition)
-
-    async def _catch_up_all(self, partition: int) -> None:
-        """Read on in the journals of the partition's destinations, since an announcement of a change may have been missed."""
-        fleet = self._fleets.all.get(partition)
-        if fleet is None:  # it was lost during housekeeping
-            return
-        for berth in list(fleet.berths.values()):
-            await self._catch_up(berth)
+                await self._fleets.catch_up(partition)  # an announcement of a change may have been missed
 
     async def stop(self, deadline_s: float) -> None:
         """Land what is under way and leave the partitions to others."""
@@ -382,17 +305,6 @@ class ClusterDeliveries:
         await self._connection.close()
         await asyncio.to_thread(self._blocking.close)
         self._lock.release()
-
-
-def options_of_one(options: DeliveryOptions, partitions: int) -> DeliveryOptions:
-    """A destination's options for each of so many partitions. One router may have all of them, with no more memory for that."""
-    return replace(
-        options,
-        lanes=max(1, options.concurrency // partitions),
-        max_parked=max(MIN_EVENTS, options.max_parked // partitions),
-        max_in_flight=max(MIN_EVENTS, options.max_in_flight // partitions),
-        max_in_flight_bytes=max(MIN_BYTES, options.max_in_flight_bytes // partitions),
-    )
 
 
 def _lock(data: Path) -> Lock:

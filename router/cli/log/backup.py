@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from router.admin.backup import back_up
-from router.cli.log_report import DAMAGED, describe, print_segment, show_report
+from router.cli.log.report import DAMAGED, describe, print_segment, show_report
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, rejected_path, state_directory, suppressed_path

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from router.cli.agreement import Told, describe, differing, read_word, tell
+from router.cli.cluster.agreement import Told, describe, differing, read_word, tell
 from router.config import Config
 from router.delivery.claims import Claims
 from router.errors import OperatorError

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from router.cli.cluster import ClusterDeliveries
-from router.cli.engine import open_log
+from router.cli.cluster.deliveries import ClusterDeliveries
+from router.cli.engine import opened_log
 from router.clock import SystemClock
 from router.config import Config
 from router.errors import OperatorError
@@ -22,9 +22,8 @@ async def ask_cluster(config: Config, registry: Registry, operation: str, argume
         OperatorError: the cluster does not answer, or the operation refuses.
     """
     clock = SystemClock()
-    log = await open_log(config, clock, read_only=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix="router-") as data:
+    with tempfile.TemporaryDirectory(prefix="router-") as data:
+        async with opened_log(config, clock, read_only=True) as log:
             elsewhere = config.model_copy(update={"data": Path(data)})
             deliveries = await ClusterDeliveries.open(log, elsewhere, registry, clock, tuple, delivers=False)
             try:
@@ -36,5 +35,3 @@ async def ask_cluster(config: Config, registry: Registry, operation: str, argume
                 return answer | {"running": False} if operation == "status" else answer
             finally:
                 await deliveries.stop(0.0)
-    finally:
-        await log.close()

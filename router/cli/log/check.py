@@ -8,8 +8,8 @@ from pathlib import Path
 
 import typer
 
-from router.cli.engine import open_log
-from router.cli.log_report import DAMAGED, describe, print_segment, show_report
+from router.cli.engine import opened_log
+from router.cli.log.report import DAMAGED, describe, print_segment, show_report
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, state_directory
@@ -37,7 +37,8 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"ok": is_sound, **show_report(report), "destinations": states})
     else:
-        _print_problems(report, states)
+        for problem in (*report.problems, *(problem for found in states.values() for problem in found)):
+            console.print(problem, soft_wrap=True)
         damaged = [segment for segment in report.segments if segment.state == "damaged"]
         if damaged:
             lost = counted(sum(segment.lost_events for segment in damaged), "event")
@@ -54,20 +55,17 @@ def _check_cluster(config: Config, as_json: bool) -> int:
     """Read all partitions. Returns the exit code."""
 
     async def read() -> list[Survey]:
-        log = await open_log(config, SystemClock(), read_only=True)
-        try:
+        async with opened_log(config, SystemClock(), read_only=True) as log:
             return [await survey(log, partition) for partition in log.partitions]
-        finally:
-            await log.close()
 
     found = asyncio.run(read())
     damaged = [each for each in found if each.lost]
     if as_json:
         shown = [{**asdict(each), "lost_events": each.lost_events} for each in found]
         print_json({"ok": not damaged, "partitions": shown})
-    for each in damaged if not as_json else ():
-        console.print(f"partition {each.partition}: lost: {show_ranges(list(each.lost))}", soft_wrap=True)
-    if not as_json:
+    else:
+        for each in damaged:
+            console.print(f"partition {each.partition}: lost: {show_ranges(list(each.lost))}", soft_wrap=True)
         events = sum(each.events for each in found)
         lost = sum(each.lost_events for each in found)
         verdict = f"{counted(lost, 'event')} lost. The rest is delivered." if lost else "The log is sound."
@@ -98,11 +96,3 @@ def _check_position(state: StateFile, log: Path, report: LogReport) -> list[str]
     reach = state.reach()
     end = max(report.end, known_end(log, report.log_id or ""))  # a running router may have come further meanwhile
     return [f"{state.path}: its position {reach} is past the end of the log ({end})"] if reach > end else []
-
-
-def _print_problems(report: LogReport, states: dict[str, list[str]]) -> None:
-    for problem in report.problems:
-        console.print(problem, soft_wrap=True)
-    for problems in states.values():
-        for problem in problems:
-            console.print(problem, soft_wrap=True)

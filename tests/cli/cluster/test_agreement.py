@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.cli.agreement import describe, differing, read_word, to_word
+from router.cli.cluster.agreement import describe, differing, read_word, to_word
 
 MINE = {"crm": "aa", "mixpanel": "bb"}
 

@@ -1,0 +1,1 @@
+"""A router that delivers from several processes, ``router run --processes N``."""
