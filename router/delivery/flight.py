@@ -21,7 +21,6 @@ from router.delivery.send import CredentialsRefused, NoToken, Send, SendFailed, 
 from router.delivery.signal import Signal
 from router.delivery.tally import Tally
 from router.delivery.transit import Item
-from router.destination import MAX_STEPS
 from router.guard import PluginFailed, PluginStuck
 from router.origin import UrlTooLong
 from router.plugin import (
@@ -226,21 +225,12 @@ class Flights:
         talk = self._calls.converse(endpoint, payload)
         try:
             said = talk.next()
-            for _ in range(MAX_STEPS):
-                if not isinstance(said, Step):
-                    break
+            while isinstance(said, Step):
                 response = await self._send(attempt, said.request, payload.key)
                 said = talk.next(response)
         finally:
             talk.close()
-        match said:
-            case Step():
-                label = self._calls.guard.label("converse")
-                return Raised(f"{label} wants to send more than {MAX_STEPS} requests for one payload")
-            case Blocked():
-                return said
-            case _:
-                return self._weigh(endpoint, response, [said])
+        return said if isinstance(said, Blocked) else self._weigh(endpoint, response, [said])
 
     async def _send(self, attempt: _Try, request: Request, key: str) -> Response:
         is_begun = attempt.left_at is not None

@@ -29,11 +29,10 @@ from router.plugin import (
     camel_case,
     canonical_trait,
 )
+from router.plugin_calls import MAX_STEPS
 from router.testing.samples import WELL_MADE
 from router.testing.waiting import in_time
 
-MAX_STEPS = 100
-"""More than any vendor needs: a conversation this long will not end."""
 _FREE = ("traits.", "properties.", "context.")
 
 NOTHING: Mapping[int, Response] = {}

@@ -28,7 +28,6 @@ from router.delivery.pace import Backoff, Limits, Pace
 from router.delivery.send import ConnectTimedOut, CredentialsRefused, NoToken, ReadTimedOut, SendFailed
 from router.delivery.tally import Tally
 from router.delivery.transit import Item, Transit
-from router.destination import MAX_STEPS
 from router.log.record import Record
 from router.plugin import (
     Again,
@@ -51,7 +50,7 @@ from router.plugin import (
     UnreadableAnswer,
     judge_by_status,
 )
-from router.plugin_calls import PluginCalls
+from router.plugin_calls import MAX_STEPS, PluginCalls
 from tests.delivery.harness import Answer, FastClock, Settings, pack, plugin, until
 
 NOW_S = 1_700_000_000.0
