@@ -251,14 +251,14 @@ class Fleet:
                 self._log,
                 ledger,
                 berth.way.send if self._claim is None else Claimed(berth.way.send, self._claim),
+                berth.way.outlet,
                 options,
                 self._clock,
                 self._chance,
                 notes,
+                self._decoder,
                 self.unknown_names,
                 self.unknown_sources,
-                self._decoder,
-                berth.way.outlet,
                 self._repeats.is_repeat if self._repeats else None,
             )
         except PluginFailed as error:

@@ -51,14 +51,7 @@ class Ways:
     def _open(
         self, destination: Destination, options: DeliveryOptions, timeout_s: float, connect_timeout_s: float
     ) -> Way:
-        outlet = Outlet(
-            destination.endpoints,
-            options.concurrency,
-            options.rate_limit_per_s,
-            options.backoff,
-            self._clock,
-            self._chance,
-        )
+        outlet = Outlet(destination.endpoints, options, self._clock, self._chance)
         outlet.pace.share(self._share, self._clock.monotonic())
         send = HttpSend(destination.origins, timeout_s, options.concurrency + 1, self._clock, connect_timeout_s)
         return Way((destination, options, timeout_s, connect_timeout_s), send, outlet)

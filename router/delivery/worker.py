@@ -62,18 +62,18 @@ class Worker:
         log: Log,
         ledger: Ledger,
         send: Send,
+        outlet: Outlet,
         options: DeliveryOptions,
         clock: Clock,
         chance: random.Random,
         notes: Mapping[str, str | None],
+        decoder: Decoder,
         unknown_names: UnknownNames,
         unknown_sources: UnknownSources,
-        decoder: Decoder | None = None,
-        outlet: Outlet | None = None,
-        is_repeat: Callable[[Record], bool] | None = None,
+        is_repeat: Callable[[Record], bool] | None,
     ) -> None:
-        """*notes* are those of the last run (`Ledger.note`). Other destinations share *decoder*, and other workers of this one
-        share *outlet*. *is_repeat* says whether a record repeats an earlier one of the log.
+        """*notes* are those of the last run (`Ledger.note`). Other workers of this destination share *outlet*, and other
+        destinations *decoder* and what follows it. *is_repeat* says whether a record repeats an earlier one of the log.
 
         Raises:
             PluginFailed: the plugin's endpoints can't be used.
@@ -84,9 +84,6 @@ class Worker:
         self._log = log
         self._clock = clock
         self._logger = structlog.get_logger().bind(destination=destination.name)
-        outlet = outlet or Outlet(
-            destination.endpoints, options.concurrency, options.rate_limit_per_s, options.backoff, clock, chance
-        )
         self.pace = outlet.pace
         self._changed = outlet.changed
         """Notified when there may be room in the window, a change of pace or an empty lane."""
@@ -138,7 +135,7 @@ class Worker:
             self._settlement,
             self._lanes,
             clock,
-            decoder or Decoder(),
+            decoder,
             unknown_names,
             unknown_sources,
         )
