@@ -120,7 +120,6 @@ class Flights:
         clock: Clock,
         chance: random.Random,
         tally: Tally,
-        tries: int = TRIES,
     ) -> None:
         self._calls = calls
         self._sender = send
@@ -129,7 +128,6 @@ class Flights:
         self._clock = clock
         self._chance = chance
         self._tally = tally
-        self._tries = tries
         self._is_closed = False
         self._closed = Signal(clock)
 
@@ -150,7 +148,7 @@ class Flights:
             return tried[-1]
 
         retrying = tenacity.AsyncRetrying(
-            stop=lambda state: state.attempt_number >= self._tries or self._pace.is_closed or self._is_closed,
+            stop=lambda state: state.attempt_number >= TRIES or self._pace.is_closed or self._is_closed,
             wait=self._wait_s,
             retry=tenacity.retry_if_result(_is_worth_another_try),
             sleep=self._closed.wait,
