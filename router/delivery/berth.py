@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
 
 from router.delivery.assignment import Assignment
 from router.delivery.ledger import Ledger
@@ -28,6 +30,19 @@ class Berth:
     worker: Worker | None = None
     is_given_up: bool = False
     """It is disabled, and its hold is over."""
+
+    @classmethod
+    def of(cls, assignment: Assignment, ledger: Ledger, notes: Mapping[str, str | None]) -> Self:
+        """*notes* are those of the last run. Sources that left the destination out before they went from the config still leave
+        it out: the log may hold their events."""
+        destination, noted = assignment.destination, notes[LEFT_OUT_BY] or ""
+        sources = destination.sources.recall(frozenset(noted.split()))
+        names = " ".join(sorted(sources.never))
+        if names != noted:
+            ledger.note(LEFT_OUT_BY, names, limit=len(names))
+        if sources != destination.sources:
+            destination = replace(destination, sources=sources)
+        return cls(assignment, ledger, destination, is_noted_blocked=bool(notes["blocked_since_s"]))
 
     def is_as(self, wanted: Assignment | None) -> bool:
         """Whether it already is as *wanted*. A source that it leaves out from memory must not have come back into the

@@ -409,7 +409,7 @@ async def test_time_spent_disabled_is_counted_once_however_often_it_takes_to_sta
             raise MemoryError(faults.pop())
         return Ledger(*arguments)
 
-    monkeypatch.setattr("router.delivery.fleet.Ledger", open_in_the_end)
+    monkeypatch.setattr("router.delivery.opening.Ledger", open_in_the_end)
     await stand.fleet.apply([DOWN])
     while stand.fleet.problems:
         await stand.fleet.retry()
