@@ -91,7 +91,13 @@ class Worker:
         self._is_stopping = False
         calls, tally = destination.calls, ledger.tally
         self.halt = Halt(calls.guard, ledger, clock, notes, self._go_on)
-        self.jobs = Jobs(ledger, log, Road(self._take_up, self._take_back, self._is_live_served, self._changed), clock)
+        road = Road(
+            lambda transit: self._preparation.take_up(transit),
+            self._take_back,
+            lambda: self._lanes.is_live_served(),
+            self._changed,
+        )
+        self.jobs = Jobs(ledger, log, road, clock)
         ledger.on_foreign = self.jobs.hear
         self._under_way = UnderWay()
         self._parking = Parking(ledger, options.backoff, clock, chance, notes)
@@ -111,7 +117,6 @@ class Worker:
             outlet,
             self.halt,
             suspects,
-            options,
             clock,
         )
         self._flights = Flights(calls, Tallied(send, tally), outlet.gate, clock, chance, tally)
@@ -210,6 +215,7 @@ class Worker:
         read = sum(window.read for window in ledger.windows.values())
         # The pace is that of all workers of the destination: where others' requests go first, this one's turn comes.
         is_in_line = bool(self._lanes.flying) or self.pace.state == "probing"
+        request_s = MOST_EXCHANGES * timeout_s if self.pace.under_way else 0.0
         return Glance(
             pending=ledger.books(self._log.end).pending,
             parked=ledger.parked_events,
@@ -217,12 +223,8 @@ class Worker:
             pace_s=self.halt.wait_s if self.halt.is_on else self.pace.wait_s(now),
             turn_s=self._parking.turn_s,
             is_reading=ledger.parked_events < self.options.max_parked,
-            allowance_s=self._allowance_s + (MOST_EXCHANGES * timeout_s if self.pace.under_way else 0.0),
+            allowance_s=self.pace.spacing_s + self.options.batch_wait_s + MAX_WAIT_S + request_s,
         )
-
-    @property
-    def _allowance_s(self) -> float:
-        return self.pace.spacing_s + self.options.batch_wait_s + MAX_WAIT_S
 
     # --- what concerns several of its parts ---
 
@@ -266,7 +268,7 @@ class Worker:
                 continue
             release = partial(self._parking.release, line)
             for record in await insist(release, self._clock, destination=self.destination.name):
-                while self.halt.is_on or self._under_way.bytes >= self.options.max_in_flight_bytes:
+                while self._reader.must_wait:
                     await self._changed.wait()
                 place = Place.of(record)
                 if not self._parking.is_released(line, place):  # the line was parked again meanwhile
@@ -276,14 +278,6 @@ class Worker:
                     self._lanes.put(waiting)
                 else:
                     self._preparation.take_up(Transit(record, "parked", line=line, has_waited=True))
-
-    # --- what its jobs need of it ---
-
-    def _take_up(self, transit: Transit) -> None:
-        self._preparation.take_up(transit)
-
-    def _is_live_served(self) -> bool:
-        return self._lanes.is_live_served()
 
     def _take_back(self) -> list[Transit]:
         """Empty the lanes of replays. Returns the events of which nothing was sent. For an event that was sent in part, the
