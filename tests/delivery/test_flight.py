@@ -14,17 +14,16 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from router.delivery.flight import (
-    MAX_ASKED_S,
     Flights,
     Held,
     Judged,
     Landing,
     Outage,
     Raised,
-    asked_wait_s,
 )
 from router.delivery.gate import Gate
 from router.delivery.pace import Backoff, Limits, Pace
+from router.delivery.retry_after import MAX_ASKED_S, asked_wait_s
 from router.delivery.send import ConnectTimedOut, CredentialsRefused, NoToken, ReadTimedOut, SendFailed
 from router.delivery.tally import Tally
 from router.delivery.transit import Item, Transit
