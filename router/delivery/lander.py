@@ -9,8 +9,8 @@ from typing import Final
 import structlog
 
 from router.clock import Clock
-from router.delivery.flight import Held, Judged, Landing, Outage, Raised, Unsendable
 from router.delivery.halt import Halt
+from router.delivery.landing import Held, Judged, Landing, Outage, Raised, Unsendable
 from router.delivery.lane import Lane
 from router.delivery.ledger import Ledger
 from router.delivery.order import BEHIND, BEHIND_PARKED, WAITED

@@ -13,15 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from router.delivery.flight import (
-    Flights,
-    Held,
-    Judged,
-    Landing,
-    Outage,
-    Raised,
-)
+from router.delivery.flight import Flights
 from router.delivery.gate import Gate
+from router.delivery.landing import Held, Judged, Landing, Outage, Raised
 from router.delivery.pace import Backoff, Limits, Pace
 from router.delivery.retry_after import MAX_ASKED_S, asked_wait_s
 from router.delivery.send import ConnectTimedOut, CredentialsRefused, NoToken, ReadTimedOut, SendFailed
