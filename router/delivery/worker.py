@@ -21,6 +21,7 @@ from router.clock import Clock
 from router.delivery.decoder import Decoder
 from router.delivery.flight import MAX_WAIT_S, Flights
 from router.delivery.halt import HANG_NOTES, Halt
+from router.delivery.http_send import MOST_EXCHANGES
 from router.delivery.insist import insist
 from router.delivery.jobs import Jobs, Road
 from router.delivery.lander import Lander
@@ -34,7 +35,7 @@ from router.delivery.parking import PARKING_NOTES, Parking
 from router.delivery.preparation import Preparation
 from router.delivery.reader import SHED, Reader
 from router.delivery.retry_windows import RetryWindows
-from router.delivery.send import MOST_EXCHANGES, Send
+from router.delivery.send import Send
 from router.delivery.settlement import Settlement
 from router.delivery.state import Place
 from router.delivery.suspects import Suspects

@@ -18,8 +18,8 @@ from router.admin.operations import Operations
 from router.clock import PATIENCE_S
 from router.delivery.assignment import Assignment
 from router.delivery.fleet import Fleet
+from router.delivery.http_send import HttpSend
 from router.delivery.ledger import Books, Ledger
-from router.delivery.send import HttpSend
 from router.delivery.state import Changes, Place, StateUnusable, Tries
 from router.delivery.state_file import StateFile
 from router.delivery.way import Ways
