@@ -28,7 +28,6 @@ from router.log.recovery import known_end, remembered_id
 from router.log.rescue import holes, runs
 from router.log.row import Row
 from router.log.segment_file import SegmentFile, beside, find_segments
-from router.log.segments import Segments
 
 State = Literal["sound", "repaired", "damaged"]
 
@@ -99,7 +98,7 @@ def check_log(directory: Path, on_segment: Callable[[SegmentReport], None] = lam
     problems = []
     log_id = read_id(directory)
     if log_id is None:
-        log_id = remembered_id(Segments(directory, directory, ""))
+        log_id = remembered_id(find_segments(directory, directory))
         problems.append(f"{ID_NAME}: missing or damaged; the log's id stands in each segment as well")
     known = known_end(directory, log_id) if log_id else 0  # before the segments: a router may add to them
     files = find_segments(directory, directory)

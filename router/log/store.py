@@ -31,7 +31,7 @@ from router.log.recovery import check_headers, known_end, recover, remembered_id
 from router.log.room import Reserve, is_as_good_as_full, is_no_room
 from router.log.row import Row
 from router.log.segment import Segment
-from router.log.segment_file import SegmentFile
+from router.log.segment_file import SegmentFile, find_segments
 from router.log.segments import Segments, Unreadable
 
 COMFORT: Final = 0.75
@@ -103,8 +103,8 @@ class Store:
             ) from error
         try:
             remove_drafts(directory)
-            segments = Segments(directory, directory, "")
-            segments.log_id = ensure_id(directory, lambda: remembered_id(segments))
+            log_id = ensure_id(directory, lambda: remembered_id(find_segments(directory, directory)))
+            segments = Segments(directory, directory, log_id)
             check_headers(segments, may_migrate=True)
             store = cls(directory, options, clock, lock, segments, reserve, pulse)
             try:

@@ -26,13 +26,13 @@ from uuid import uuid4
 
 import structlog
 
+from router.log.dedup_key import dedup_key
 from router.log.interface import LogAway, LogFull, NotStored
 from router.log.jetstream.chunk import OVERHEAD_BYTES, pack_chunk, pack_event
 from router.log.jetstream.connection import FULL, WRONG_LAST_SEQUENCE, ApiError, ClusterAway, Connection, read_answer
 from router.log.jetstream.look import look_at_end
 from router.log.jetstream.partition import WRITER, Extent, Span
 from router.log.record import Appended, Entry
-from router.log.row import dedup_key
 from router.log.seen import Seen
 
 HEADER_BYTES: Final = 1_024

@@ -26,6 +26,7 @@ from uuid import uuid4
 from nats.aio.msg import Msg
 
 from router.errors import OperatorError
+from router.log.dedup_key import dedup_key
 from router.log.interface import LogFull, PartitionFull
 from router.log.jetstream.access import OPEN, Access
 from router.log.jetstream.answered import COMMAND_S, START_S, until_answered
@@ -38,7 +39,6 @@ from router.log.jetstream.streams import LogStreams, StreamNames, ensure_streams
 from router.log.options import LogOptions
 from router.log.partition import partition_of
 from router.log.record import Appended, Entry, Gap, Record, last_of
-from router.log.row import dedup_key
 from router.log.seen import Seen
 
 COMFORT: Final = 0.75
