@@ -93,7 +93,7 @@ class Appender:
         writer: str,
         max_waiting_bytes: int,
         on_stored: Callable[[int, Span, Sequence[Entry]], None],
-        patience_s: float = PATIENCE_S,
+        patience_s: float,
     ) -> None:
         """*writer* is a name that no other process has. *on_stored* is told of each message and its entries, before
         the callers are."""

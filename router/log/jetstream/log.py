@@ -385,7 +385,7 @@ class NatsLog:
             OperatorError: the cluster does not answer.
         """
         try:
-            wanted = message_id.encode()
+            message_id.encode()
         except UnicodeEncodeError:  # no such thing can be stored
             return []
         try:
@@ -394,7 +394,7 @@ class NatsLog:
             raise OperatorError(f"the cluster that keeps the log does not answer ({error}). Ask again.") from error
         found: list[Record] = []
         for partition in self.partitions:
-            found += await self._find(partition, wanted.decode())
+            found += await self._find(partition, message_id)
         return found
 
     async def _find(self, partition: int, message_id: str) -> list[Record]:
