@@ -179,11 +179,13 @@ def check_segment(file: SegmentFile, following: int | None, known: int) -> Segme
         _describe_rescued(file, scan, missing)
     elif not scan.findings or scan.sequences:
         _describe(scan, missing, last)
+    state: State = "repaired" if file.mended else "sound"
+    events, findings = len(scan.sequences), [_show_noted(missing)] if file.mended else []
     if scan.findings:
         saved = list(runs(sorted(_savable(file, last))))
-        return _report(file, last, "damaged", sum(map(len, saved)), holes(saved, file.first, last), scan.findings)
-    state: State = "repaired" if file.mended else "sound"
-    return _report(file, last, state, len(scan.sequences), missing, [_show_noted(missing)] if file.mended else [])
+        state, events, findings = "damaged", sum(map(len, saved)), scan.findings
+        missing = holes(saved, file.first, last)
+    return SegmentReport(file.path, file.first, last, state, events, tuple(missing), tuple(findings))
 
 
 def _scan(path: Path, scan: _Scan) -> None:
@@ -235,12 +237,6 @@ def _savable(file: SegmentFile, last: int) -> set[int]:
     if file.mended:
         found |= {row.sequence for row in carve(file.rescued, beside(file.rescued, "-wal"))}
     return {sequence for sequence in found if file.first <= sequence <= last}
-
-
-def _report(
-    file: SegmentFile, last: int, state: State, events: int, lost: Sequence[tuple[int, int]], findings: Sequence[str]
-) -> SegmentReport:
-    return SegmentReport(file.path, file.first, last, state, events, tuple(lost), tuple(findings))
 
 
 def _show_noted(lost: Sequence[tuple[int, int]]) -> str:
