@@ -30,7 +30,7 @@ from router.log.dedup_key import dedup_key
 from router.log.interface import LogAway, LogFull, NotStored
 from router.log.jetstream.chunk import OVERHEAD_BYTES, pack_chunk, pack_event
 from router.log.jetstream.connection import FULL, WRONG_LAST_SEQUENCE, ApiError, ClusterAway, read_answer
-from router.log.jetstream.partition import WRITER, Span
+from router.log.jetstream.extent import WRITER, Span
 from router.log.jetstream.partition_stream import PartitionStream
 from router.log.record import Appended, Entry
 from router.log.seen import Seen

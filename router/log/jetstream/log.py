@@ -33,7 +33,7 @@ from router.log.jetstream.answered import COMMAND_S, START_S, until_answered
 from router.log.jetstream.appender import HEADER_BYTES, PATIENCE_S, Appender
 from router.log.jetstream.chunk import OVERHEAD_BYTES
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
-from router.log.jetstream.partition import WRITER, Extent, Span
+from router.log.jetstream.extent import WRITER, Extent, Span
 from router.log.jetstream.partition_stream import PartitionStream
 from router.log.jetstream.reader import Reader
 from router.log.jetstream.streams import LogStreams, StreamNames, ensure_streams

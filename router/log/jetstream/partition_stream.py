@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from router.log.jetstream.connection import Connection, Stored
-from router.log.jetstream.partition import Extent, Span
+from router.log.jetstream.extent import Extent, Span
 
 
 @dataclass(frozen=True, slots=True)

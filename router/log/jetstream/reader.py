@@ -12,7 +12,7 @@ import structlog
 
 from router.log.jetstream.chunk import Chunk, DamagedChunk, UnknownVersion, unpack_chunk
 from router.log.jetstream.connection import ClusterAway, Stored
-from router.log.jetstream.partition import Span
+from router.log.jetstream.extent import Span
 from router.log.jetstream.partition_stream import PartitionStream
 from router.log.record import Entry, Gap, Record
 from router.log.tail import Tail
