@@ -273,58 +273,31 @@ class Fleet:
         if self._over.is_set():
             return {}
         self._follow_clock()
+        # For an hour after a start every hold goes on: the clock may have been set meanwhile.
+        is_patient = self._clock.monotonic() - self._began_s < PATIENCE_S
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
         for assignment in self._assignments:
             berth = self.berths.get(assignment.name)
             if berth is not None and berth.worker is not None:  # gives up by itself what is beyond its bound
                 places = berth.ledger.written_positions
-            elif berth is None or self._is_held(berth):
+            elif berth is None or is_patient or berth.is_held(self._clock.now()):
                 positions = berth.ledger.written_positions if berth else {}
-                places = {
-                    partition: max(positions.get(partition, 0), self._bound(assignment, partition))
-                    for partition in needed
-                }
+                beyond = partial(self._log.sequence_at_backlog, max_bytes=assignment.max_backlog_bytes)
+                places = {partition: max(positions.get(partition, 0), beyond(partition)) for partition in needed}
             else:
-                self._give_up(berth)
+                berth.give_up()
                 continue
             for partition, position in places.items():
                 needed[partition] = min(needed[partition], position + 1)
         return needed
 
-    def _bound(self, assignment: Assignment, partition: int) -> int:
-        """The last sequence that is beyond what the destination may hold of the log."""
-        return self._log.sequence_at_backlog(partition, assignment.max_backlog_bytes)
-
-    def _give_up(self, berth: Berth) -> None:
-        """Tell, once, that the log keeps nothing more for a disabled destination."""
-        if not berth.is_given_up:
-            berth.is_given_up = True
-            _LOGGER.warning(
-                "the hold of a disabled destination is over: the log keeps its events no longer",
-                destination=berth.assignment.name,
-                hold_s=berth.assignment.hold_s,
-            )
-
     def _follow_clock(self) -> None:
-        """When the wall clock was set, move the starts of holds and the retry windows of disabled destinations along with it.
-        A block needs no help: none of its time counts."""
         jump_s = self._jumps.take()
-        if not jump_s:
-            return
-        for berth in self.berths.values():
-            ledger = berth.ledger
-            if ledger.disabled_since_s is None:
-                continue
-            ledger.note("disabled_since_s", str(ledger.disabled_since_s + jump_s))
-            if not berth.is_noted_blocked:
-                ledger.move_tries(lambda first_s: first_s + jump_s)
+        if jump_s:
+            for berth in self.berths.values():
+                berth.follow_clock(jump_s)
 
-    def _is_held(self, berth: Berth) -> bool:
-        """Whether the log keeps a disabled destination's place. It does for an hour after a start: the clock may have been set
-        meanwhile."""
-        since = berth.ledger.disabled_since_s
-        is_patient = self._clock.monotonic() - self._began_s < PATIENCE_S
-        return since is None or is_patient or self._clock.now() - since < berth.assignment.hold_s
+    # --- how they are doing ---
 
     def note_hang(self, name: str, call: str) -> None:
         """A call into the destination's plugin can't be broken off. Called from another thread; see `Halt.note_hang`."""
