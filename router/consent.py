@@ -29,14 +29,13 @@ class Consent:
         if not isinstance(preferences, dict):
             return "context.consent.categoryPreferences is no object, which is read as no"
         for category in self.categories:
-            given = preferences.get(category)
-            if given is not True:
-                what = (
-                    "false"
-                    if given is False
-                    else "absent"
-                    if given is None
-                    else "neither true nor false, which is read as no"
-                )
-                return f"{category} is {what}"
+            match preferences.get(category):
+                case True:
+                    continue
+                case False:
+                    return f"{category} is false"
+                case None:
+                    return f"{category} is absent"
+                case _:
+                    return f"{category} is neither true nor false, which is read as no"
         return ""

@@ -101,7 +101,10 @@ def to_iso(moment: Moment) -> str:
     """``2024-08-24`` for a date, else ``2024-08-24T14:15:22Z`` or, with a fraction, ``…:22.123Z`` (milliseconds, cut)."""
     if not isinstance(moment, datetime):
         return moment.isoformat()
-    return _iso_of_utc(moment, "milliseconds" if moment.microsecond >= 1000 else "seconds")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    precision = "milliseconds" if moment.microsecond >= 1000 else "seconds"
+    return moment.isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 
 
 def to_iso_milliseconds(moment: datetime) -> str:
@@ -114,9 +117,3 @@ def to_iso_milliseconds(moment: datetime) -> str:
 def _to_the_second(days: int, seconds: int) -> str:
     """``2024-08-24T14:15:22``, so long after 1970. Cached, since most events happen within the same few seconds."""
     return (_EPOCH + timedelta(days, seconds)).isoformat()[:19]
-
-
-def _iso_of_utc(moment: datetime, precision: str) -> str:
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return moment.isoformat(timespec=precision).removesuffix("+00:00") + "Z"

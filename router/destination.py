@@ -32,8 +32,6 @@ from router.privacy import Privacy
 from router.source_choice import ANY_SOURCE, SourceChoice
 from router.suppressed import NOBODY, Suppressed
 
-MAX_STEPS = 100
-"""Requests in one conversation. A plugin that wants more is taken to be in an endless loop."""
 MAX_PAYLOAD_BYTES = 10_000_000
 """All that one action makes of one event, as JSON. Waiting payloads are kept in memory, and no vendor takes nearly as much."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from router.destination import MAX_STEPS, Destination, Mapped, MappingFailed, Written
+from router.destination import Destination, Mapped, MappingFailed, Written
 from router.event import Event
 from router.guard import PluginFailed
 from router.integrations import folded_names, unknown_warnings
@@ -195,9 +195,6 @@ def _requests(destination: Destination, action: Action, payload: Payload) -> lis
     try:
         said = talk.next()
         while isinstance(said, Step):
-            if len(requests) == MAX_STEPS:
-                label = calls.guard.label("converse")
-                raise PluginFailed(f"{label} wants to send more than {MAX_STEPS} requests for one payload")
             requests.append(said.request)
             said = talk.next(said.assumed)
         return requests

@@ -107,14 +107,10 @@ def cut(text: str) -> str:
     return text[:MAX_TEXT]
 
 
-def _hide_nothing(text: str) -> str:
-    return text
-
-
 class Guard:
     """The calls into the plugin of one destination."""
 
-    def __init__(self, destination: str, slug: str, hide: Callable[[str], str] = _hide_nothing) -> None:
+    def __init__(self, destination: str, slug: str, hide: Callable[[str], str]) -> None:
         """*hide* masks the destination's secrets in a text."""
         self.destination = destination
         self.slug = slug

@@ -43,6 +43,9 @@ from router.plugin.historical import Historical
 
 _T = TypeVar("_T")
 
+MAX_STEPS = 100
+"""Requests in one conversation. A plugin that wants more is taken to be in an endless loop."""
+
 _LOGGER = structlog.get_logger()
 
 
@@ -157,22 +160,30 @@ class PluginCalls:
 
 
 class Talk:
-    """One conversation. Call `next` to begin and with the answer to each step, and `close` whatever happens."""
+    """One conversation, of at most `MAX_STEPS` requests. Call `next` to begin and with the answer to each step, and `close`
+    whatever happens."""
 
     def __init__(
         self, calls: PluginCalls, endpoint: ConversationEndpoint, payload: Payload, settings: PluginSettings
     ) -> None:
         self._calls = calls
         self._conversation = calls.guard.run("converse", _begin, endpoint, payload, settings)
+        self._steps = 0
 
     def next(self, response: Response | None = None) -> Step | Verdict | Blocked:
         """The next step, or the final verdict. *response* is the answer to the last step; None to begin with.
 
         Raises UnreadableAnswer too, which a plugin may raise.
         """
-        found = self._calls.guard.run("converse", _go_on, self._conversation, response, self._calls.guard.tell)
+        guard = self._calls.guard
+        found = guard.run("converse", _go_on, self._conversation, response, guard.tell)
         if isinstance(found, UnreadableAnswer):
             raise found
+        self._steps += isinstance(found, Step)
+        if self._steps > MAX_STEPS:
+            raise PluginFailed(
+                f"{guard.label('converse')} wants to send more than {MAX_STEPS} requests for one payload"
+            )
         return found
 
     def close(self) -> None:

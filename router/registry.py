@@ -40,7 +40,7 @@ class Broken:
 class Registry:
     """The plugins by slug. `Registry.load` makes one per process. Iterating gives `Registered` in order of slugs."""
 
-    def __init__(self, plugins: Iterable[Plugin] = (), origin: str = "given") -> None:
+    def __init__(self, plugins: Iterable[Plugin] = ()) -> None:
         """*plugins* have no package behind them: for tests."""
         self._packages = Packages()
         self._installed: dict[str, Registered] = {}
@@ -48,7 +48,7 @@ class Registry:
         self._absent: tuple[str, ...] = ()
         """Names in the config that could not be loaded."""
         self.broken: tuple[Broken, ...] = ()
-        _add(self._installed, [Registered(plugin, origin) for plugin in plugins])
+        _add(self._installed, [Registered(plugin, "given") for plugin in plugins])
 
     @classmethod
     def load(cls) -> Registry:

@@ -19,7 +19,7 @@ ACTION = ECHO.actions[0]
 
 @pytest.fixture
 def guard() -> Guard:
-    return Guard("crm", "acme")
+    return Guard("crm", "acme", str)
 
 
 @pytest.fixture

@@ -24,10 +24,10 @@ from router.delivery.state import Changes, Place, State, StateUnusable, telling_
 from router.delivery.states import States
 from router.errors import OperatorError
 from router.event import Event
+from router.log.dedup_key import dedup_key
 from router.log.interface import Log, NotStored
 from router.log.partition import partition_of
 from router.log.record import Entry, Gap, Record, last_of
-from router.log.row import dedup_key
 from router.log.seen import Seen
 
 BATCH: Final = 500

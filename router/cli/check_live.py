@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from router.clock import SystemClock
-from router.delivery.send import CredentialsRefused, HttpSend, SendFailed
+from router.delivery.http_send import HttpSend
+from router.delivery.send import CredentialsRefused, SendFailed
 from router.destination import Destination
 from router.guard import PluginFailed
 from router.plugin import describe

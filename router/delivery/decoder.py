@@ -12,8 +12,8 @@ MAX_BYTES = 2_000_000
 class Decoder:
     """One for all destinations. A destination that keeps up finds most events here; one that is far behind finds none."""
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._room = max_bytes
+    def __init__(self) -> None:
+        self._room = MAX_BYTES
         self._events: dict[tuple[int, int], tuple[Event, int]] = {}
         """Events with their sizes, by partition and sequence, oldest first. The oldest goes first."""
 

@@ -6,27 +6,26 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
 
 from router.clock import PATIENCE_S, Clock
 from router.delivery.assignment import Assignment
-from router.delivery.berth import LEFT_OUT_BY, Berth
+from router.delivery.berth import Berth
 from router.delivery.claim import Claim, Claimed
 from router.delivery.decoder import Decoder
 from router.delivery.jumps import Jumps
-from router.delivery.ledger import Ledger
+from router.delivery.opening import PastTheEnd, open_ledger
 from router.delivery.repeats import Repeats
-from router.delivery.state import Changes, State, StateUnusable, telling_trouble
+from router.delivery.state import StateUnusable
 from router.delivery.states import States
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.unknown_sources import UnknownSources
 from router.delivery.watchdog import Glance
 from router.delivery.way import Ways
-from router.delivery.worker import NOTES, Worker
-from router.destination import Destination
+from router.delivery.worker import Worker
 from router.errors import OperatorError
 from router.guard import PluginFailed
 from router.integrations import DestinationNames
@@ -39,10 +38,6 @@ _LOGGER = structlog.get_logger()
 
 class PluginUnusable(OperatorError):
     """The plugin can't be loaded, or has no address or no limits for these settings. Concerns one destination alone."""
-
-
-class PastTheEnd(OperatorError):
-    """The position of a destination is past the end of the log, as far as that is known here."""
 
 
 class Fleet:
@@ -213,11 +208,13 @@ class Fleet:
             await self._ways.give_back(berth.way)
 
     async def _enter(self, assignment: Assignment, wanted: Collection[str]) -> None:
+        open_state = partial(open_ledger, assignment, self._states, self._log, self._clock, self._reserve, wanted)
         try:
-            ledger, notes = await asyncio.to_thread(self._open, assignment, wanted)
+            ledger, notes = await asyncio.to_thread(open_state)
         except PastTheEnd:  # another router knows of events that are not known here yet
             await self._log.look()
-            ledger, notes = await asyncio.to_thread(self._open, assignment, wanted)
+            ledger, notes = await asyncio.to_thread(open_state)
+        ledger.on_taken = self._on_taken
         try:
             if self._repeats is not None:
                 for partition, position in ledger.written_positions.items():
@@ -229,10 +226,7 @@ class Fleet:
         if self._over.is_set():
             ledger.abandon()
             return
-        destination, options = self._with_memory(assignment.destination, ledger, notes), assignment.options
-        berth = self.berths[assignment.name] = Berth(
-            assignment, ledger, destination, is_noted_blocked=bool(notes["blocked_since_s"])
-        )
+        berth = self.berths[assignment.name] = Berth.of(assignment, ledger, notes)
         ledger.start()
         if not assignment.is_enabled:
             if ledger.disabled_since_s is None:
@@ -244,81 +238,27 @@ class Fleet:
                 raise PluginFailed(assignment.obstacle)
             # The assignment's destination, without what this partition remembers: all partitions share one way.
             berth.way = self._ways.take(
-                assignment.destination, options, assignment.timeout_s, assignment.connect_timeout_s
+                assignment.destination, assignment.options, assignment.timeout_s, assignment.connect_timeout_s
             )
             berth.worker = Worker(
-                destination,
+                berth.destination,
                 self._log,
                 ledger,
                 berth.way.send if self._claim is None else Claimed(berth.way.send, self._claim),
-                options,
+                berth.way.outlet,
+                assignment.options,
                 self._clock,
                 self._chance,
                 notes,
+                self._decoder,
                 self.unknown_names,
                 self.unknown_sources,
-                self._decoder,
-                berth.way.outlet,
                 self._repeats.is_repeat if self._repeats else None,
             )
         except PluginFailed as error:
             await self._leave(assignment.name)
             raise PluginUnusable(str(error)) from error
         berth.worker.start()
-
-    def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, dict[str, str | None]]:
-        """Open the destination's state and find its place in the log. Returns its ledger and the notes of the last run."""
-        former = assignment.formerly
-        if former and former not in wanted and self._states.has(former) and self._states.has(assignment.name):
-            _LOGGER.warning(
-                "what is kept under the former name is not taken over: something is kept under the new one already. To take it "
-                "over, remove the destination from the config and reload, run router destinations forget, and put it back",
-                destination=assignment.name,
-                formerly=former,
-            )
-        state = self._states.take(assignment.name, former, wanted)
-        try:
-            with telling_trouble(state):
-                for partition in self._log.partitions:
-                    self._find_place(state, partition, assignment.starts_at_beginning)
-                disabled_since = state.meta("disabled_since_s")
-                # Time spent disabled does not count for the retry windows. In a block it need not be taken out here: the whole
-                # block is, once it is over.
-                if assignment.is_enabled and disabled_since and not state.meta("blocked_since_s"):
-                    spent_s = max(0.0, self._clock.now() - float(disabled_since))
-                    tries = {
-                        place: replace(each, first_s=each.first_s + spent_s) for place, each in state.tries().items()
-                    }
-                    # At once: a start may take several tries, and the time counts once.
-                    state.commit(Changes(tries=tries, meta={"disabled_since_s": ""}))
-                notes = {name: state.meta(name) for name in (*NOTES, LEFT_OUT_BY)}
-                ledger = Ledger(assignment.name, state, self._clock, self._reserve)
-        except BaseException:
-            state.close()
-            raise
-        ledger.on_taken = self._on_taken
-        return ledger, notes
-
-    def _with_memory(self, destination: Destination, ledger: Ledger, notes: Mapping[str, str | None]) -> Destination:
-        """*destination*, still left out by sources that left it out before they went from the config: the log may hold their
-        events."""
-        noted = notes[LEFT_OUT_BY] or ""
-        sources = destination.sources.recall(frozenset(noted.split()))
-        names = " ".join(sorted(sources.never))
-        if names != noted:
-            ledger.note(LEFT_OUT_BY, names, limit=len(names))
-        return destination if sources == destination.sources else replace(destination, sources=sources)
-
-    def _find_place(self, state: State, partition: int, starts_at_beginning: bool) -> None:
-        end = self._log.end(partition)
-        state.add_partition(partition, self._log.start(partition) - 1 if starts_at_beginning else end)
-        furthest = state.furthest(partition)
-        if furthest > end:
-            raise PastTheEnd(
-                f"{state.label}: the position {furthest} is past the end of the log ({end}). The log is older than the state: "
-                "restore both from the same backup, or move the state file away to start this destination anew from the end of "
-                "the log."
-            )
 
     # --- what is still needed of the log ---
 
@@ -333,58 +273,31 @@ class Fleet:
         if self._over.is_set():
             return {}
         self._follow_clock()
+        # For an hour after a start every hold goes on: the clock may have been set meanwhile.
+        is_patient = self._clock.monotonic() - self._began_s < PATIENCE_S
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
         for assignment in self._assignments:
             berth = self.berths.get(assignment.name)
             if berth is not None and berth.worker is not None:  # gives up by itself what is beyond its bound
                 places = berth.ledger.written_positions
-            elif berth is None or self._is_held(berth):
+            elif berth is None or is_patient or berth.is_held(self._clock.now()):
                 positions = berth.ledger.written_positions if berth else {}
-                places = {
-                    partition: max(positions.get(partition, 0), self._bound(assignment, partition))
-                    for partition in needed
-                }
+                beyond = partial(self._log.sequence_at_backlog, max_bytes=assignment.max_backlog_bytes)
+                places = {partition: max(positions.get(partition, 0), beyond(partition)) for partition in needed}
             else:
-                self._give_up(berth)
+                berth.give_up()
                 continue
             for partition, position in places.items():
                 needed[partition] = min(needed[partition], position + 1)
         return needed
 
-    def _bound(self, assignment: Assignment, partition: int) -> int:
-        """The last sequence that is beyond what the destination may hold of the log."""
-        return self._log.sequence_at_backlog(partition, assignment.max_backlog_bytes)
-
-    def _give_up(self, berth: Berth) -> None:
-        """Tell, once, that the log keeps nothing more for a disabled destination."""
-        if not berth.is_given_up:
-            berth.is_given_up = True
-            _LOGGER.warning(
-                "the hold of a disabled destination is over: the log keeps its events no longer",
-                destination=berth.assignment.name,
-                hold_s=berth.assignment.hold_s,
-            )
-
     def _follow_clock(self) -> None:
-        """When the wall clock was set, move the starts of holds and the retry windows of disabled destinations along with it.
-        A block needs no help: none of its time counts."""
         jump_s = self._jumps.take()
-        if not jump_s:
-            return
-        for berth in self.berths.values():
-            ledger = berth.ledger
-            if ledger.disabled_since_s is None:
-                continue
-            ledger.note("disabled_since_s", str(ledger.disabled_since_s + jump_s))
-            if not berth.is_noted_blocked:
-                ledger.move_tries(lambda first_s: first_s + jump_s)
+        if jump_s:
+            for berth in self.berths.values():
+                berth.follow_clock(jump_s)
 
-    def _is_held(self, berth: Berth) -> bool:
-        """Whether the log keeps a disabled destination's place. It does for an hour after a start: the clock may have been set
-        meanwhile."""
-        since = berth.ledger.disabled_since_s
-        is_patient = self._clock.monotonic() - self._began_s < PATIENCE_S
-        return since is None or is_patient or self._clock.now() - since < berth.assignment.hold_s
+    # --- how they are doing ---
 
     def note_hang(self, name: str, call: str) -> None:
         """A call into the destination's plugin can't be broken off. Called from another thread; see `Halt.note_hang`."""

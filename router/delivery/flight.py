@@ -9,19 +9,18 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import tenacity
 
 from router.clock import Clock
 from router.delivery.gate import Gate, HeldBack
+from router.delivery.landing import Held, Judged, Landing, Outage, Raised, Unsendable
+from router.delivery.retry_after import asked_wait_s, bounded
 from router.delivery.send import CredentialsRefused, NoToken, Send, SendFailed, TimedOut
 from router.delivery.signal import Signal
 from router.delivery.tally import Tally
 from router.delivery.transit import Item
-from router.destination import MAX_STEPS
 from router.guard import PluginFailed, PluginStuck
 from router.origin import UrlTooLong
 from router.plugin import (
@@ -48,57 +47,6 @@ TRIES = 3
 MAX_WAIT_S = 5.0
 """The longest wait within a flight. A vendor that asks for more ends the flight."""
 
-MAX_ASKED_S = 86_400.0
-"""The longest that a vendor can make us wait: a header with a date in 2106 must not strand a destination."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """The vendor answered. One verdict per payload, in order."""
-
-    verdicts: Sequence[Verdict]
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """The destination as a whole could not take the request. ``status`` is None if no answer came."""
-
-    reason: str
-    after_s: float | None = None
-    status: int | None = None
-    has_timed_out: bool = False
-
-    @property
-    def is_pushed_back(self) -> bool:
-        """Whether the vendor asks for less or does not keep up. A plain 500 is a bug of the vendor's, and a refused connection
-        means that it is not there: neither counts."""
-        return self.has_timed_out or self.status not in (None, 500)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Nothing was sent: the destination became throttled or blocked while the flight waited for its turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """The plugin failed: it raised, returned something that it must not, or made a request that can't be sent."""
-
-    reason: str
-    is_stuck: bool = False
-    """A call took too long and was broken off. Such a batch must not be tried many times."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unsendable:
-    """No vendor takes such a request, so it was not sent."""
-
-    reason: str
-
-
-Landing = Judged | Outage | Held | Raised | Unsendable | Split | Blocked
-"""How a flight ended."""
-
 
 @dataclass(slots=True)
 class _Try:
@@ -121,7 +69,6 @@ class Flights:
         clock: Clock,
         chance: random.Random,
         tally: Tally,
-        tries: int = TRIES,
     ) -> None:
         self._calls = calls
         self._sender = send
@@ -130,7 +77,6 @@ class Flights:
         self._clock = clock
         self._chance = chance
         self._tally = tally
-        self._tries = tries
         self._is_closed = False
         self._closed = Signal(clock)
 
@@ -151,7 +97,7 @@ class Flights:
             return tried[-1]
 
         retrying = tenacity.AsyncRetrying(
-            stop=lambda state: state.attempt_number >= self._tries or self._pace.is_closed or self._is_closed,
+            stop=lambda state: state.attempt_number >= TRIES or self._pace.is_closed or self._is_closed,
             wait=self._wait_s,
             retry=tenacity.retry_if_result(_is_worth_another_try),
             sleep=self._closed.wait,
@@ -197,7 +143,7 @@ class Flights:
             return Blocked(str(error))
         except NoToken as error:
             after_s = asked_wait_s(error.answer, "", self._clock.now())
-            return Outage(str(error), _bounded(after_s), error.answer.status)
+            return Outage(str(error), bounded(after_s), error.answer.status)
         except SendFailed as error:
             return Outage(str(error), has_timed_out=isinstance(error, TimedOut))
         except UnreadableAnswer as error:
@@ -226,21 +172,12 @@ class Flights:
         talk = self._calls.converse(endpoint, payload)
         try:
             said = talk.next()
-            for _ in range(MAX_STEPS):
-                if not isinstance(said, Step):
-                    break
+            while isinstance(said, Step):
                 response = await self._send(attempt, said.request, payload.key)
                 said = talk.next(response)
         finally:
             talk.close()
-        match said:
-            case Step():
-                label = self._calls.guard.label("converse")
-                return Raised(f"{label} wants to send more than {MAX_STEPS} requests for one payload")
-            case Blocked():
-                return said
-            case _:
-                return self._weigh(endpoint, response, [said])
+        return said if isinstance(said, Blocked) else self._weigh(endpoint, response, [said])
 
     async def _send(self, attempt: _Try, request: Request, key: str) -> Response:
         is_begun = attempt.left_at is not None
@@ -257,7 +194,7 @@ class Flights:
         if len(later) == len(verdicts) and all(_is_outage(verdict, response) for verdict in later):
             asked = [verdict.after_s for verdict in later if verdict.after_s is not None]
             after_s = max(asked, default=None) or header_s
-            return Outage(later[0].reason or describe(response), _bounded(after_s), response.status)
+            return Outage(later[0].reason or describe(response), bounded(after_s), response.status)
         return Judged(
             [_with_wait(verdict, header_s) if isinstance(verdict, Later) else verdict for verdict in verdicts]
         )
@@ -276,48 +213,5 @@ def _last_landing(state: tenacity.RetryCallState) -> Any:
     return state.outcome.result()
 
 
-def asked_wait_s(response: Response, reset_header: str, now_s: float) -> float | None:
-    """The seconds that a vendor asks us to wait, from Retry-After (seconds or an HTTP date), else from the plugin's reset
-    header; None if neither says so.
-
-    A reset header holds Unix seconds or, if the number is too small for a date of this century, seconds to wait. Dates are
-    compared with the vendor's clock, as its Date header gives it, since ours (*now_s*) may be wrong.
-    """
-    now_s = _unix_s(response.headers.get("date", "")) or now_s
-    text = response.headers.get("retry-after", "").strip()
-    if text:
-        seconds = _number(text)
-        if seconds is not None:
-            return max(0.0, seconds)
-        moment_s = _unix_s(text)
-        if moment_s is not None:
-            return max(0.0, moment_s - now_s)
-    seconds = _number(response.headers.get(reset_header, "")) if reset_header else None
-    if seconds is None:
-        return None
-    return max(0.0, seconds - now_s if seconds > 1e9 else seconds)
-
-
-def _unix_s(date: str) -> float | None:
-    """The Unix seconds of an HTTP date; None if *date* is not one."""
-    try:
-        moment = parsedate_to_datetime(date)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):  # a header may hold anything
-        return None
-
-
 def _with_wait(later: Later, header_s: float | None) -> Later:
-    return replace(later, after_s=_bounded(later.after_s or header_s))
-
-
-def _bounded(seconds: float | None) -> float | None:
-    return None if seconds is None else min(max(seconds, 0.0), MAX_ASKED_S)
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if 0 <= number < 1e11 else None
+    return replace(later, after_s=bounded(later.after_s or header_s))

@@ -9,11 +9,10 @@ from typing import Final
 import structlog
 
 from router.clock import Clock
-from router.delivery.flight import Held, Judged, Landing, Outage, Raised, Unsendable
 from router.delivery.halt import Halt
+from router.delivery.landing import Held, Judged, Landing, Outage, Raised, Unsendable
 from router.delivery.lane import Lane
 from router.delivery.ledger import Ledger
-from router.delivery.options import DeliveryOptions
 from router.delivery.order import BEHIND, BEHIND_PARKED, WAITED
 from router.delivery.outages import Outages
 from router.delivery.outlet import Outlet
@@ -44,7 +43,6 @@ class Lander:
         outlet: Outlet,
         halt: Halt,
         suspects: Suspects,
-        options: DeliveryOptions,
         clock: Clock,
     ) -> None:
         self._ledger = ledger
@@ -57,7 +55,6 @@ class Lander:
         self._changed = outlet.changed
         self._halt = halt
         self._suspects = suspects
-        self._options = options
         self._clock = clock
         self._logger = structlog.get_logger().bind(destination=ledger.name)
 
@@ -163,7 +160,7 @@ class Lander:
             return
         for item in batch:
             if self._windows.is_over(item.transit):
-                hours = self._options.retry_for_s / 3600
+                hours = self._windows.retry_for_s / 3600
                 self._settlement.refuse_item(item, f"gave up after {hours:g} hours: {outage.reason}")
         left = [item for item in batch if item.state == "flying"]
         if is_suspect:

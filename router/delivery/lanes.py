@@ -6,9 +6,10 @@ import zlib
 from collections.abc import Callable, Coroutine
 
 from router.clock import Clock
-from router.delivery.flight import Flights, Landing
+from router.delivery.flight import Flights
 from router.delivery.halt import Halt
 from router.delivery.lander import Lander
+from router.delivery.landing import Landing
 from router.delivery.lane import Lane
 from router.delivery.ledger import Ledger
 from router.delivery.options import DeliveryOptions

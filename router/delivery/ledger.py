@@ -134,20 +134,15 @@ class Ledger(StateWriter):
         record = Record(gap.partition, gap.first, "", "", "", "", self._clock.now(), b"")
         self.kill(record, f"log {gap.reason}: events {gap.first} to {gap.last}", events=gap.last - gap.first + 1)
 
-    def _settle_place(
-        self, record: Record, kind: Kind, reason: str, transit: Transit | None = None, events: int = 1
-    ) -> None:
+    def _settle_place(self, record: Record, kind: Kind, reason: str, transit: Transit | None, events: int = 1) -> None:
+        """The event (or *events* sequences from it on) is no longer under way."""
         place = Place.of(record)
         code = reason.split(":", 1)[0] if kind == "skipped" else ""
         self._count(kind, code, events)
         self._changes.outcomes.append(Outcome(place, kind, storable(reason), self._clock.now()))
-        self._close(place, transit, events)
-        self._changed()
-
-    def _close(self, place: Place, transit: Transit | None, events: int = 1) -> None:
-        """The event (or *events* sequences from it on) is no longer under way."""
         if not self._forget(place, transit):
             self._move(place.partition, place.sequence, place.sequence + events - 1)
+        self._changed()
 
     def _forget(self, place: Place, transit: Transit | None) -> bool:
         """Drop what is noted of an event only while it is under way. Returns whether it was parked: the position is past it

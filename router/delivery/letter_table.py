@@ -21,7 +21,7 @@ _AMONG = "{} IN (SELECT value FROM json_each(?))"
 
 
 class LetterTable:
-    """`Letters` in a state's file."""
+    """The dead letters of one destination. What `State` says about threads holds here too."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -62,7 +62,8 @@ class LetterTable:
         return self._connection.execute(query, [*values, *more]).fetchone() is not None
 
     def measure(self) -> tuple[int, int]:
-        """See `Letters.measure`. The size is that of some of them: to read all would mean gigabytes."""
+        """How many there are, and about how many bytes they take. The size is that of some of them: to read all would mean
+        gigabytes."""
         query = "SELECT count(*), min(id), max(id) FROM dead_letters"
         count, first, last = self._connection.execute(query).fetchone()
         if not count:

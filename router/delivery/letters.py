@@ -1,10 +1,9 @@
-"""The dead letters of one destination, part of its state: what they hold, and how they are found and counted by cause."""
+"""Dead letters: what they hold, and how they are chosen and grouped by cause."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from router.delivery.cause import code_of
 from router.log.record import Record
@@ -68,30 +67,3 @@ class Group:
     @property
     def code(self) -> str:
         return code_of(self.cause)
-
-
-class Letters(Protocol):
-    """Reached through `State.letters`. What `State` says about threads holds here too."""
-
-    def find(self, choice: Choice = EVERY, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
-        """Dead letters by id, oldest first."""
-
-    def count(self, choice: Choice = EVERY) -> int: ...
-
-    def has_any(self, one: Choice, other: Choice) -> bool:
-        """Whether some letter is in both choices."""
-
-    def measure(self) -> tuple[int, int]:
-        """How many there are, and about how many bytes they take."""
-
-    def last(self) -> int:
-        """The id of the newest; 0 if there is none."""
-
-    def groups(self, choice: Choice = EVERY) -> list[Group]:
-        """By cause, the most letters first."""
-
-    def causes(self, code: str) -> list[str]:
-        """The causes with that code: one, or none."""
-
-    def among(self, partition: int, first: int, last: int) -> set[int]:
-        """Which of the sequences *first* to *last* (both included) are dead letters."""

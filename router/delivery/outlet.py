@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from router.clock import Clock
 from router.delivery.gate import Gate
-from router.delivery.pace import Backoff, Limits, Pace
+from router.delivery.options import DeliveryOptions
+from router.delivery.pace import Limits, Pace
 from router.delivery.signal import Signal
 from router.plugin import Endpoint
 
@@ -21,13 +22,12 @@ class Outlet:
     def __init__(
         self,
         endpoints: Mapping[str, Endpoint],
-        concurrency: int,
-        rate_limit_per_s: float | None,
-        backoff: Backoff,
+        options: DeliveryOptions,
         clock: Clock,
         chance: random.Random,
     ) -> None:
-        self.pace = Pace(backoff, chance, Limits(concurrency, rate_limit_per_s, _rates(endpoints.values())))
+        limits = Limits(options.concurrency, options.rate_limit_per_s, _rates(endpoints.values()))
+        self.pace = Pace(options.backoff, chance, limits)
         self.gate = Gate(self.pace, clock)
         self.changed = Signal(clock)
         """Notified when the pace changes, or anything else that a worker waits for."""

@@ -97,7 +97,7 @@ class Reader:
                 is_repeat = self._is_repeat is not None and self._is_repeat(record)
                 if window.is_settled(sequence):
                     continue
-                while self._must_wait and not self._is_shed(partition, sequence):
+                while self.must_wait and not self._is_shed(partition, sequence):
                     await self._changed.wait()
                 if self._shed_up_to and self._is_shed(partition, sequence):
                     self._ledger.kill(record, SHED)
@@ -142,7 +142,7 @@ class Reader:
         return max(0, room)
 
     @property
-    def _must_wait(self) -> bool:
+    def must_wait(self) -> bool:
         """Whether the next event must not be mapped yet: the plugin is halted, or there is no room for more payloads."""
         return self._under_way.bytes >= self._most_bytes or self._halt.is_on
 

@@ -6,9 +6,9 @@ first in the order of the log wins, and the router that delivers the partition f
 
 from __future__ import annotations
 
+from router.log.dedup_key import dedup_key
 from router.log.interface import Log
 from router.log.record import Record, last_of
-from router.log.row import dedup_key
 from router.log.seen import Seen
 
 MAX_KEYS = 100_000

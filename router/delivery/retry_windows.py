@@ -26,7 +26,7 @@ class RetryWindows:
         self._ledger = ledger
         self._clock = clock
         self._jumps = Jumps(clock)
-        self._retry_for_s = retry_for_s
+        self.retry_for_s = retry_for_s
         self._passed_over_s = 0.0
         """What does not count for replays. The ledger adjusts the windows of other events."""
         if still_since_s is None:
@@ -55,7 +55,7 @@ class RetryWindows:
     def is_over(self, transit: Transit) -> bool:
         """Whether the event has been tried for long enough."""
         tried_for_s = self._clock.now() - self.first_failure(transit)
-        return self.still_since_s is None and tried_for_s > self._retry_for_s
+        return self.still_since_s is None and tried_for_s > self.retry_for_s
 
     def stop(self) -> None:
         """Let them stand still, if they do not already."""

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
-from router.delivery.letters import Choice, DeadLetter, Letters
+from router.delivery.letter_table import LetterTable
+from router.delivery.letters import Choice, DeadLetter
 from router.errors import OperatorError
 from router.log.record import Record
 from router.suppressed import Suppressed
@@ -170,8 +171,8 @@ class State(Protocol):
     label: str
     """Where the state is kept, for messages."""
 
-    @property
-    def letters(self) -> Letters: ...
+    letters: LetterTable
+    """The dead letters, to look at. `commit`, `discard` and `erase` change them."""
 
     def close(self) -> None:
         """Let go of the state, so that somebody else may take it."""

@@ -53,10 +53,9 @@ class Glance:
 class Watchdog:
     """Call `look` every few seconds; `stuck` then names the stuck destinations."""
 
-    def __init__(self, clock: Callable[[], float], stall_s: float = STALL_S) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         """*clock* returns seconds that never jump."""
         self._clock = clock
-        self._stall_s = stall_s
         self._looked_at_s: float | None = None
         self._moved: dict[str, tuple[tuple[int, ...], float]] = {}
         """By destination: its numbers when it last moved or had no need to, and when that was."""
@@ -90,4 +89,4 @@ class Watchdog:
         if before is None or before[0] != glance.moved or glance.explanation:
             self._moved[name] = (glance.moved, now_s)
             return False
-        return now_s - before[1] > self._stall_s + glance.allowance_s
+        return now_s - before[1] > STALL_S + glance.allowance_s

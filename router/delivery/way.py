@@ -6,9 +6,9 @@ import random
 from dataclasses import dataclass
 
 from router.clock import Clock
+from router.delivery.http_send import HttpSend
 from router.delivery.options import DeliveryOptions
 from router.delivery.outlet import Outlet
-from router.delivery.send import HttpSend
 from router.destination import Destination
 
 
@@ -51,14 +51,7 @@ class Ways:
     def _open(
         self, destination: Destination, options: DeliveryOptions, timeout_s: float, connect_timeout_s: float
     ) -> Way:
-        outlet = Outlet(
-            destination.endpoints,
-            options.concurrency,
-            options.rate_limit_per_s,
-            options.backoff,
-            self._clock,
-            self._chance,
-        )
+        outlet = Outlet(destination.endpoints, options, self._clock, self._chance)
         outlet.pace.share(self._share, self._clock.monotonic())
         send = HttpSend(destination.origins, timeout_s, options.concurrency + 1, self._clock, connect_timeout_s)
         return Way((destination, options, timeout_s, connect_timeout_s), send, outlet)

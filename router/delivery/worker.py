@@ -21,6 +21,7 @@ from router.clock import Clock
 from router.delivery.decoder import Decoder
 from router.delivery.flight import MAX_WAIT_S, Flights
 from router.delivery.halt import HANG_NOTES, Halt
+from router.delivery.http_send import MOST_EXCHANGES
 from router.delivery.insist import insist
 from router.delivery.jobs import Jobs, Road
 from router.delivery.lander import Lander
@@ -34,7 +35,7 @@ from router.delivery.parking import PARKING_NOTES, Parking
 from router.delivery.preparation import Preparation
 from router.delivery.reader import SHED, Reader
 from router.delivery.retry_windows import RetryWindows
-from router.delivery.send import MOST_EXCHANGES, Send
+from router.delivery.send import Send
 from router.delivery.settlement import Settlement
 from router.delivery.state import Place
 from router.delivery.suspects import Suspects
@@ -62,18 +63,18 @@ class Worker:
         log: Log,
         ledger: Ledger,
         send: Send,
+        outlet: Outlet,
         options: DeliveryOptions,
         clock: Clock,
         chance: random.Random,
         notes: Mapping[str, str | None],
+        decoder: Decoder,
         unknown_names: UnknownNames,
         unknown_sources: UnknownSources,
-        decoder: Decoder | None = None,
-        outlet: Outlet | None = None,
-        is_repeat: Callable[[Record], bool] | None = None,
+        is_repeat: Callable[[Record], bool] | None,
     ) -> None:
-        """*notes* are those of the last run (`Ledger.note`). Other destinations share *decoder*, and other workers of this one
-        share *outlet*. *is_repeat* says whether a record repeats an earlier one of the log.
+        """*notes* are those of the last run (`Ledger.note`). Other workers of this destination share *outlet*, and other
+        destinations *decoder* and what follows it. *is_repeat* says whether a record repeats an earlier one of the log.
 
         Raises:
             PluginFailed: the plugin's endpoints can't be used.
@@ -84,9 +85,6 @@ class Worker:
         self._log = log
         self._clock = clock
         self._logger = structlog.get_logger().bind(destination=destination.name)
-        outlet = outlet or Outlet(
-            destination.endpoints, options.concurrency, options.rate_limit_per_s, options.backoff, clock, chance
-        )
         self.pace = outlet.pace
         self._changed = outlet.changed
         """Notified when there may be room in the window, a change of pace or an empty lane."""
@@ -94,7 +92,13 @@ class Worker:
         self._is_stopping = False
         calls, tally = destination.calls, ledger.tally
         self.halt = Halt(calls.guard, ledger, clock, notes, self._go_on)
-        self.jobs = Jobs(ledger, log, Road(self._take_up, self._take_back, self._is_live_served, self._changed), clock)
+        road = Road(
+            lambda transit: self._preparation.take_up(transit),
+            self._take_back,
+            lambda: self._lanes.is_live_served(),
+            self._changed,
+        )
+        self.jobs = Jobs(ledger, log, road, clock)
         ledger.on_foreign = self.jobs.hear
         self._under_way = UnderWay()
         self._parking = Parking(ledger, options.backoff, clock, chance, notes)
@@ -114,7 +118,6 @@ class Worker:
             outlet,
             self.halt,
             suspects,
-            options,
             clock,
         )
         self._flights = Flights(calls, Tallied(send, tally), outlet.gate, clock, chance, tally)
@@ -138,7 +141,7 @@ class Worker:
             self._settlement,
             self._lanes,
             clock,
-            decoder or Decoder(),
+            decoder,
             unknown_names,
             unknown_sources,
         )
@@ -213,6 +216,7 @@ class Worker:
         read = sum(window.read for window in ledger.windows.values())
         # The pace is that of all workers of the destination: where others' requests go first, this one's turn comes.
         is_in_line = bool(self._lanes.flying) or self.pace.state == "probing"
+        request_s = MOST_EXCHANGES * timeout_s if self.pace.under_way else 0.0
         return Glance(
             pending=ledger.books(self._log.end).pending,
             parked=ledger.parked_events,
@@ -220,12 +224,8 @@ class Worker:
             pace_s=self.halt.wait_s if self.halt.is_on else self.pace.wait_s(now),
             turn_s=self._parking.turn_s,
             is_reading=ledger.parked_events < self.options.max_parked,
-            allowance_s=self._allowance_s + (MOST_EXCHANGES * timeout_s if self.pace.under_way else 0.0),
+            allowance_s=self.pace.spacing_s + self.options.batch_wait_s + MAX_WAIT_S + request_s,
         )
-
-    @property
-    def _allowance_s(self) -> float:
-        return self.pace.spacing_s + self.options.batch_wait_s + MAX_WAIT_S
 
     # --- what concerns several of its parts ---
 
@@ -269,7 +269,7 @@ class Worker:
                 continue
             release = partial(self._parking.release, line)
             for record in await insist(release, self._clock, destination=self.destination.name):
-                while self.halt.is_on or self._under_way.bytes >= self.options.max_in_flight_bytes:
+                while self._reader.must_wait:
                     await self._changed.wait()
                 place = Place.of(record)
                 if not self._parking.is_released(line, place):  # the line was parked again meanwhile
@@ -279,14 +279,6 @@ class Worker:
                     self._lanes.put(waiting)
                 else:
                     self._preparation.take_up(Transit(record, "parked", line=line, has_waited=True))
-
-    # --- what its jobs need of it ---
-
-    def _take_up(self, transit: Transit) -> None:
-        self._preparation.take_up(transit)
-
-    def _is_live_served(self) -> bool:
-        return self._lanes.is_live_served()
 
     def _take_back(self) -> list[Transit]:
         """Empty the lanes of replays. Returns the events of which nothing was sent. For an event that was sent in part, the

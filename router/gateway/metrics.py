@@ -14,47 +14,30 @@ class GatewayMetrics:
     """Counters in *registry*. Make it once per registry; it outlives reloads."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._accepted = Counter(
-            "router_gateway_events_accepted", "Events that were stored.", ["source"], registry=registry
+        def counter(name: str, meaning: str, *labels: str) -> Counter:
+            return Counter(name, meaning, labels, registry=registry)
+
+        self._accepted = counter("router_gateway_events_accepted", "Events that were stored.", "source")
+        self._duplicate = counter("router_gateway_events_duplicate", "Events that had been stored before.", "source")
+        self._rejected = counter(
+            "router_gateway_events_rejected", "Calls that are no event, by reason.", "source", "code"
         )
-        self._duplicate = Counter(
-            "router_gateway_events_duplicate", "Events that had been stored before.", ["source"], registry=registry
+        self._suppressed = counter(
+            "router_gateway_events_suppressed", "Events of suppressed people, which were not stored.", "source"
         )
-        self._rejected = Counter(
-            "router_gateway_events_rejected",
-            "Calls that are no event, by reason.",
-            ["source", "code"],
-            registry=registry,
+        self._mended = counter(
+            "router_gateway_events_mended", "Events stored although something was odd about them.", "source"
         )
-        self._suppressed = Counter(
-            "router_gateway_events_suppressed",
-            "Events of suppressed people, which were not stored.",
-            ["source"],
-            registry=registry,
+        self._refused = counter(
+            "router_gateway_requests_refused", "Requests of which nothing was taken, by reason.", "code"
         )
-        self._mended = Counter(
-            "router_gateway_events_mended",
-            "Events stored although something was odd about them.",
-            ["source"],
-            registry=registry,
+        self._throttled = counter(
+            "router_gateway_requests_throttled", "Requests refused because their source made too many.", "source"
         )
-        self._refused = Counter(
-            "router_gateway_requests_refused",
-            "Requests of which nothing was taken, by reason.",
-            ["code"],
-            registry=registry,
-        )
-        self._throttled = Counter(
-            "router_gateway_requests_throttled",
-            "Requests refused because their source made too many.",
-            ["source"],
-            registry=registry,
-        )
-        self._lost = Counter(
+        self._lost = counter(
             "router_gateway_connections_ended",
             "Connections ended from our side before their time, by reason.",
-            ["reason"],
-            registry=registry,
+            "reason",
         )
         self._connections = Gauge("router_gateway_connections", "Connections at this moment.", registry=registry)
         self._of_receipts: dict[str, tuple[Counter, Counter, Counter]] = {}

@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 
 from router.log.row import Row
-from router.log.schema import NOT_NOW, PAGE_BYTES
+from router.log.schema import PAGE_BYTES, PASSING_ERRNOS
 
 _LEAF = 0x0D
 _WAL_HEADER_BYTES = 32
@@ -83,7 +83,7 @@ class _File:
             stack.callback(os.close, self._descriptor)
             self.size = os.fstat(self._descriptor).st_size
         except OSError as error:
-            if error.errno in NOT_NOW:
+            if error.errno in PASSING_ERRNOS:
                 raise
 
     def read(self, offset: int, length: int) -> bytes:

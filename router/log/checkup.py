@@ -28,7 +28,6 @@ from router.log.recovery import known_end, remembered_id
 from router.log.rescue import holes, runs
 from router.log.row import Row
 from router.log.segment_file import SegmentFile, beside, find_segments
-from router.log.segments import Segments
 
 State = Literal["sound", "repaired", "damaged"]
 
@@ -99,7 +98,7 @@ def check_log(directory: Path, on_segment: Callable[[SegmentReport], None] = lam
     problems = []
     log_id = read_id(directory)
     if log_id is None:
-        log_id = remembered_id(Segments(directory, directory, ""))
+        log_id = remembered_id(find_segments(directory, directory))
         problems.append(f"{ID_NAME}: missing or damaged; the log's id stands in each segment as well")
     known = known_end(directory, log_id) if log_id else 0  # before the segments: a router may add to them
     files = find_segments(directory, directory)
@@ -180,11 +179,13 @@ def check_segment(file: SegmentFile, following: int | None, known: int) -> Segme
         _describe_rescued(file, scan, missing)
     elif not scan.findings or scan.sequences:
         _describe(scan, missing, last)
+    state: State = "repaired" if file.mended else "sound"
+    events, findings = len(scan.sequences), [_show_noted(missing)] if file.mended else []
     if scan.findings:
         saved = list(runs(sorted(_savable(file, last))))
-        return _report(file, last, "damaged", sum(map(len, saved)), holes(saved, file.first, last), scan.findings)
-    state: State = "repaired" if file.mended else "sound"
-    return _report(file, last, state, len(scan.sequences), missing, [_show_noted(missing)] if file.mended else [])
+        state, events, findings = "damaged", sum(map(len, saved)), scan.findings
+        missing = holes(saved, file.first, last)
+    return SegmentReport(file.path, file.first, last, state, events, tuple(missing), tuple(findings))
 
 
 def _scan(path: Path, scan: _Scan) -> None:
@@ -236,12 +237,6 @@ def _savable(file: SegmentFile, last: int) -> set[int]:
     if file.mended:
         found |= {row.sequence for row in carve(file.rescued, beside(file.rescued, "-wal"))}
     return {sequence for sequence in found if file.first <= sequence <= last}
-
-
-def _report(
-    file: SegmentFile, last: int, state: State, events: int, lost: Sequence[tuple[int, int]], findings: Sequence[str]
-) -> SegmentReport:
-    return SegmentReport(file.path, file.first, last, state, events, tuple(lost), tuple(findings))
 
 
 def _show_noted(lost: Sequence[tuple[int, int]]) -> str:

@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from router.log.connections import connect_to_read, is_passing, speakable
-from router.log.row import dedup_key
+from router.log.dedup_key import dedup_key
 from router.log.segment_file import remove_database
 
 INDEX_NAME = "dedup.sqlite"

@@ -10,9 +10,9 @@ from typing import Final
 import structlog
 
 from router.log.dedup_index import INDEX_NAME, Broken, DedupIndex, Key, Place
+from router.log.dedup_key import dedup_key
 from router.log.options import LogOptions
 from router.log.record import Entry, Record, last_of
-from router.log.row import dedup_key
 from router.log.segments import Segments, Unreadable
 
 _PRUNING_MARGIN_S: Final = 3600.0

@@ -9,6 +9,7 @@ from pathlib import Path
 from router.errors import OperatorError
 from router.log.identity import read_id
 from router.log.recovery import check_headers, known_end, remembered_id
+from router.log.segment_file import find_segments
 from router.log.segments import Segments
 
 _NO_LOG = "there is no log here. Start the router first, or correct `data` in the config."
@@ -32,15 +33,13 @@ class Follower:
         """
         if not directory.is_dir():
             raise OperatorError(f"{directory}: {_NO_LOG}")
-        log_id = read_id(directory)
+        log_id = read_id(directory) or remembered_id(find_segments(directory, directory))
+        if log_id is None:
+            raise OperatorError(f"{directory}: {_NO_LOG}")
         scratch = Path(tempfile.mkdtemp(prefix="router-log-"))
         try:
-            segments = Segments(directory, scratch, "")
+            segments = Segments(directory, scratch, log_id)
             segments.is_follower = True
-            known_id = log_id or remembered_id(segments)
-            if known_id is None:
-                raise OperatorError(f"{directory}: {_NO_LOG}")
-            segments.log_id = known_id
             check_headers(segments, may_migrate=False)
             return cls(segments, scratch)
         except BaseException:

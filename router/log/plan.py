@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from router.log.dedup_index import Key, Place
+from router.log.dedup_key import dedup_key
 from router.log.deduplication import Deduplication
 from router.log.interface import LogAway, LogFull, NotStored
 from router.log.record import Appended, Entry
-from router.log.row import Row, dedup_key
+from router.log.row import Row
 from router.log.segments import PARTITION, Unreadable
 
 _ROW_BYTES = 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from router.log.segments import Segments, Unreadable
 
 VERIFY_BYTES = 256_000_000
 """A last segment of up to this size is verified whole before anything is added to it. Nothing is added to a larger one."""
-
 
 _DRAFTS = ("segment-*.new", "segment-*.part", "segment-*.new-*", "segment-*.part-*", "log.json.part")
 """Complete names: if `data` is a folder such as /var, files of other programs lie in ``log``."""
@@ -121,9 +121,9 @@ def _mend(segments: Segments, file: SegmentFile) -> None:
         segments.mend(file)
 
 
-def remembered_id(segments: Segments) -> str | None:
-    """The log's id according to the newest readable segment."""
-    for file in reversed(segments.files):
+def remembered_id(files: Sequence[SegmentFile]) -> str | None:
+    """The log's id according to the newest readable one of its *files*."""
+    for file in reversed(files):
         with suppress(sqlite3.Error, OSError):
             if schema.read_header(file.path).is_sane:
                 with closing(connect_to_read(file.path)) as connection:

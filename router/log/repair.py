@@ -30,7 +30,7 @@ from router.log.lock import Lock
 from router.log.mark import MARK_NAME, START_NAME, Mark
 from router.log.recovery import check_headers, remembered_id, remove_drafts
 from router.log.rescue import rescue
-from router.log.segment_file import SegmentFile, beside, remove_database
+from router.log.segment_file import SegmentFile, beside, find_segments, remove_database
 from router.log.segments import Segments
 
 DAMAGED_NAME: Final = "damaged"
@@ -62,13 +62,13 @@ def repair_log(directory: Path) -> Repair:
     try:
         remove_drafts(directory)
         before = check_log(directory)
-        log_id = ensure_id(directory, lambda: remembered_id(Segments(directory, directory, "")))
+        log_id = ensure_id(directory, lambda: remembered_id(find_segments(directory, directory)))
         segments = Segments(directory, directory, log_id)
         check_headers(segments, may_migrate=True)
         put_aside: list[Path] = []
         for report in before.segments:
             if report.state == "damaged":
-                put_aside += _repair_segment(directory, segments, log_id, report)
+                put_aside += _repair_segment(segments, report)
         _write_derived(directory, log_id, before)
         return Repair(before, check_log(directory), tuple(put_aside))
     except (sqlite3.Error, OSError) as error:
@@ -80,7 +80,8 @@ def repair_log(directory: Path) -> Repair:
         lock.release()
 
 
-def _repair_segment(directory: Path, segments: Segments, log_id: str, report: SegmentReport) -> list[Path]:
+def _repair_segment(segments: Segments, report: SegmentReport) -> list[Path]:
+    directory, log_id = segments.directory, segments.log_id
     file = next((each for each in segments.files if each.first == report.first), None)
     if file is None:
         _note_place(SegmentFile(directory, report.first, directory), log_id, report.lost)

@@ -99,12 +99,3 @@ def _content(
 
 def _checksum(content: bytes) -> bytes:
     return blake2b(content, digest_size=8).digest()
-
-
-def dedup_key(source: str, message_id: str) -> bytes:
-    """16 bytes that stand for a messageId of a source.
-
-    Raises:
-        ValueError: half a surrogate pair in a text.
-    """
-    return blake2b(f"{len(source)}:{source}{message_id}".encode(), digest_size=16).digest()

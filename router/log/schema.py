@@ -30,7 +30,7 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {}
 COLUMNS: Final = ", ".join(Row._fields)
 INSERT: Final = f"INSERT INTO events ({COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
 
-NOT_NOW: Final = {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+PASSING_ERRNOS: Final = {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 """Errors on opening a file that say nothing about the file itself. After any other error it is lost or damaged."""
 
 _MAGIC = b"SQLite format 3\0"
@@ -72,7 +72,7 @@ def read_header(path: Path) -> Header:
             head = file.read(100)
             size = file.seek(0, os.SEEK_END)
     except OSError as error:
-        if error.errno in NOT_NOW:
+        if error.errno in PASSING_ERRNOS:
             raise
         return Header(False, 0)
     is_sane = (

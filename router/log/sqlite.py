@@ -186,17 +186,18 @@ class SqliteLog:
             LogFull, LogAway: none of the entries is promised to be stored.
             ValueError: an entry can't be stored (half a surrogate pair, a time that is not a number). Nothing was stored.
         """
-        if self._writer is None:
+        writer, _ = self._writing()
+        return await writer.append(tuple(entries)) if entries else []
+
+    def _writing(self) -> tuple[Writer, Store]:
+        """What writes the log. Raises RuntimeError if it is only read."""
+        if self._writer is None or self._store is None:
             raise RuntimeError("the log is open for reading only")
-        if not entries:
-            return []
-        return await self._writer.append(tuple(entries))
+        return self._writer, self._store
 
     async def trim(self, needed_from: Mapping[int, int]) -> None:
         """See `Log.trim`."""
-        writer, store = self._writer, self._store
-        if writer is None or store is None:
-            raise RuntimeError("the log is open for reading only")
+        writer, store = self._writing()
         needed = needed_from.get(PARTITION, 0)
         await asyncio.wrap_future(writer.run(lambda: store.trim(needed)))
 
@@ -206,9 +207,7 @@ class SqliteLog:
         Raises:
             NotStored: not now. Some may be erased; the call can be made again.
         """
-        writer, store = self._writer, self._store
-        if writer is None or store is None:
-            raise RuntimeError("the log is open for reading only")
+        writer, store = self._writing()
         erased = Erased()
         try:
             await asyncio.wrap_future(writer.run(store.seal))

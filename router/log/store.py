@@ -31,7 +31,7 @@ from router.log.recovery import check_headers, known_end, recover, remembered_id
 from router.log.room import Reserve, is_as_good_as_full, is_no_room
 from router.log.row import Row
 from router.log.segment import Segment
-from router.log.segment_file import SegmentFile
+from router.log.segment_file import SegmentFile, find_segments
 from router.log.segments import Segments, Unreadable
 
 COMFORT: Final = 0.75
@@ -103,8 +103,8 @@ class Store:
             ) from error
         try:
             remove_drafts(directory)
-            segments = Segments(directory, directory, "")
-            segments.log_id = ensure_id(directory, lambda: remembered_id(segments))
+            log_id = ensure_id(directory, lambda: remembered_id(find_segments(directory, directory)))
+            segments = Segments(directory, directory, log_id)
             check_headers(segments, may_migrate=True)
             store = cls(directory, options, clock, lock, segments, reserve, pulse)
             try:
@@ -207,7 +207,7 @@ class Store:
         """The segment to write to: a new one if there is none or the last one is full."""
         active = self._active
         if active is not None and (active.file.bytes >= self._options.roll_bytes or self._is_old_enough()):
-            self._roll()
+            self.seal()
         if self._active is None:
             self._begin()
         assert self._active is not None
@@ -217,20 +217,17 @@ class Store:
         since_s = self._active_since_s
         return since_s is not None and abs(self._clock() - since_s) > self._options.segment_age_s
 
-    def _roll(self) -> None:
-        if self._active is not None and self._active.file.first <= self.end:
-            sealed = self._active
-            self._begin()
-            self.segments.connections.drop(sealed.file.path)
-            sealed.seal()
-
     def seal(self) -> None:
         """Seal the active segment, if it holds anything, and begin another: what is stored so far is not added to any more.
 
         Raises:
             sqlite3.Error, OSError: no room, or a failing disk.
         """
-        self._roll()
+        if self._active is not None and self._active.file.first <= self.end:
+            sealed = self._active
+            self._begin()
+            self.segments.connections.drop(sealed.file.path)
+            sealed.seal()
 
     def _begin(self) -> None:
         """Start a segment after the last sequence ever given out."""
@@ -315,7 +312,7 @@ class Store:
         self._reserve.fill()
         if self._active is not None and self._is_old_enough():
             try:
-                self._roll()
+                self.seal()
             except (sqlite3.Error, OSError) as error:
                 self._report_failure(error)
         expired_s = self._clock() - self._options.retention_s

@@ -21,11 +21,9 @@ from router.plugin import (
     Response,
     Step,
 )
+from router.plugin_calls import MAX_STEPS
 from router.testing.samples import WELL_MADE
 from router.testing.waiting import in_time
-
-MAX_STEPS = 100
-"""More than any vendor needs: a conversation this long will not end."""
 
 NOTHING: Mapping[int, Response] = {}
 

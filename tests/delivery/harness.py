@@ -12,9 +12,11 @@ from typing import Any
 
 import orjson
 
+from router.delivery.decoder import Decoder
 from router.delivery.ledger import Books, Ledger
 from router.delivery.letters import DeadLetter
 from router.delivery.options import DeliveryOptions
+from router.delivery.outlet import Outlet
 from router.delivery.pace import Backoff
 from router.delivery.send import SendFailed
 from router.delivery.state import State
@@ -284,13 +286,15 @@ class Harness:
             self.log,
             ledger,
             self.vendor,
+            Outlet(destination.endpoints, self.options, self.clock, chance),
             self.options,
             self.clock,
             chance,
             notes,
+            Decoder(),
             self.unknown,
             self.unknown_sources,
-            is_repeat=self.is_repeat,
+            self.is_repeat,
         )
         self.worker.start()
         return self.worker

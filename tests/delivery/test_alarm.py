@@ -36,7 +36,7 @@ def hangs() -> Noted:
 def guard(hangs: Noted) -> Iterator[Guard]:
     alarm = Alarm(hangs, LIMIT_S, TICK_S, HANG_S)
     assert alarm.set()
-    yield Guard("crm", "acme")
+    yield Guard("crm", "acme", str)
     alarm.clear()
 
 
@@ -158,7 +158,7 @@ def test_a_hang_that_can_not_be_noted_does_not_end_the_alarm() -> None:
     alarm = Alarm(fail, LIMIT_S, TICK_S, HANG_S)
     assert alarm.set()
     try:
-        guard = Guard("crm", "acme")
+        guard = Guard("crm", "acme", str)
         for _ in range(2):
             with pytest.raises(PluginStuck):
                 guard.run("judge", _compute_for_seconds)
@@ -175,7 +175,7 @@ def test_to_set_it_again_as_each_reload_does_changes_nothing(hangs: Noted) -> No
             assert [alarm.set(), alarm.set()] == [True, True]
         assert logs == []
         with pytest.raises(PluginStuck):
-            Guard("crm", "acme").run("map", _loop)
+            Guard("crm", "acme", str).run("map", _loop)
     finally:
         alarm.clear()
 

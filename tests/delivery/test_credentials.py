@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from router.delivery.send import CredentialsRefused, add_credentials
+from router.delivery.credentials import add_credentials
+from router.delivery.send import CredentialsRefused
 from router.mask import mask
 from router.plugin import (
     Basic,

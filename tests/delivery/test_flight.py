@@ -13,22 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from router.delivery.flight import (
-    MAX_ASKED_S,
-    Flights,
-    Held,
-    Judged,
-    Landing,
-    Outage,
-    Raised,
-    asked_wait_s,
-)
+from router.delivery.flight import Flights
 from router.delivery.gate import Gate
+from router.delivery.landing import Held, Judged, Landing, Outage, Raised
 from router.delivery.pace import Backoff, Limits, Pace
+from router.delivery.retry_after import MAX_ASKED_S, asked_wait_s
 from router.delivery.send import ConnectTimedOut, CredentialsRefused, NoToken, ReadTimedOut, SendFailed
 from router.delivery.tally import Tally
 from router.delivery.transit import Item, Transit
-from router.destination import MAX_STEPS
 from router.log.record import Record
 from router.plugin import (
     Again,
@@ -51,7 +43,7 @@ from router.plugin import (
     UnreadableAnswer,
     judge_by_status,
 )
-from router.plugin_calls import PluginCalls
+from router.plugin_calls import MAX_STEPS, PluginCalls
 from tests.delivery.harness import Answer, FastClock, Settings, pack, plugin, until
 
 NOW_S = 1_700_000_000.0

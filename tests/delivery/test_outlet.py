@@ -11,7 +11,6 @@ import pytest
 from router.delivery.claim import Claim, Claimed
 from router.delivery.options import DeliveryOptions
 from router.delivery.outlet import Outlet
-from router.delivery.pace import Backoff
 from router.delivery.way import Ways
 from router.destination import Destination
 from router.plugin import Credential, Request, Response
@@ -35,7 +34,7 @@ class StepClock(FastClock):
 
 
 async def test_workers_share_the_concurrency() -> None:
-    outlet = Outlet({"events": batches()}, 2, None, Backoff(), FastClock(), random.Random(7))
+    outlet = Outlet({"events": batches()}, DeliveryOptions(concurrency=2), FastClock(), random.Random(7))
     passed, at_once = 0, []
 
     async def request() -> None:
@@ -52,7 +51,7 @@ async def test_workers_share_the_concurrency() -> None:
 
 def test_each_router_keeps_to_its_part_of_the_rates() -> None:
     endpoints = {"events": batches(rate_limit_per_s=5.0)}
-    pace = Outlet(endpoints, 4, 10.0, Backoff(), FastClock(), random.Random(7)).pace
+    pace = Outlet(endpoints, DeliveryOptions(rate_limit_per_s=10.0), FastClock(), random.Random(7)).pace
     pace.share(0.25, 0.0)
 
     pace.request_left("events", 0.0)
@@ -72,7 +71,7 @@ def test_each_router_keeps_to_its_part_of_the_rates() -> None:
 def test_a_wait_goes_on_by_the_share_of_the_present(share: float, destination_s: float, endpoint_s: float) -> None:
     """A router that has just begun has one partition of many, and a moment later as many as the others."""
     endpoints = {"events": batches(rate_limit_per_s=0.02)}
-    pace = Outlet(endpoints, 4, 0.04, Backoff(), FastClock(), random.Random(7)).pace
+    pace = Outlet(endpoints, DeliveryOptions(rate_limit_per_s=0.04), FastClock(), random.Random(7)).pace
     pace.share(0.25, 0.0)
     pace.request_left("events", 0.0)  # the next one may leave after 100 s, of this endpoint after 200 s
 
@@ -106,7 +105,7 @@ async def test_endpoints_of_one_limit_keep_to_it_together() -> None:
         for name, rate, shared in (("contacts", 10.0, "app"), ("companies", 5.0, "app"), ("events", 100.0, ""))
     }
     clock = StepClock()
-    outlet = Outlet(endpoints, 8, None, Backoff(), clock, random.Random(7))
+    outlet = Outlet(endpoints, DeliveryOptions(concurrency=8), clock, random.Random(7))
     left_at = []
 
     for name in ("contacts", "companies", "contacts", "events"):

@@ -15,7 +15,9 @@ from aioresponses import CallbackResult, aioresponses
 from pydantic import SecretStr
 from yarl import URL
 
-from router.delivery.send import CredentialsRefused, HttpSend, NoToken, SendFailed, add_credentials
+from router.delivery.credentials import add_credentials
+from router.delivery.http_send import HttpSend
+from router.delivery.send import CredentialsRefused, NoToken, SendFailed
 from router.origin import UrlTooLong, check_url
 from router.plugin import Bearer, Credential, HeaderKey, OAuth2, PathKey, QueryKey, Request, Response
 from tests.delivery.harness import FastClock

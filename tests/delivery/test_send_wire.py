@@ -18,7 +18,8 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from router.clock import SystemClock
-from router.delivery.send import MAX_ANSWER_BYTES, ConnectTimedOut, HttpSend, ReadTimedOut, SendFailed
+from router.delivery.http_send import MAX_ANSWER_BYTES, HttpSend
+from router.delivery.send import ConnectTimedOut, ReadTimedOut, SendFailed
 from router.plugin import Bearer, QueryKey, Request, Response, build_url
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

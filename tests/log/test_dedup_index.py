@@ -12,7 +12,7 @@ import pytest
 
 from router.log import dedup_index
 from router.log.dedup_index import Broken, DedupIndex, Key, look_up, read_index_mark
-from router.log.row import dedup_key
+from router.log.dedup_key import dedup_key
 from tests.log.harness import DAY_S, NOW_S
 
 LOG_ID = "log-of-the-test"

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from router.log.dedup_key import dedup_key
 from router.log.record import Entry
-from router.log.row import Row, dedup_key
+from router.log.row import Row
 from tests.log.harness import NOW_S, entry, record
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

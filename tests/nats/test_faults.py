@@ -18,8 +18,8 @@ from router.gateway.limits import Limits
 from router.log.interface import LogAway, LogFull, PartitionFull
 from router.log.jetstream.appender import Appender
 from router.log.jetstream.connection import ClusterAway, Connection, Stored
+from router.log.jetstream.extent import Span
 from router.log.jetstream.log import NatsLog
-from router.log.jetstream.partition import Span
 from router.log.options import LogOptions
 from router.log.partition import partition_of
 from router.log.record import Appended, Entry, Gap, Record

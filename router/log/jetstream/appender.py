@@ -26,13 +26,13 @@ from uuid import uuid4
 
 import structlog
 
+from router.log.dedup_key import dedup_key
 from router.log.interface import LogAway, LogFull, NotStored
 from router.log.jetstream.chunk import OVERHEAD_BYTES, pack_chunk, pack_event
-from router.log.jetstream.connection import FULL, WRONG_LAST_SEQUENCE, ApiError, ClusterAway, Connection, read_answer
-from router.log.jetstream.look import look_at_end
-from router.log.jetstream.partition import WRITER, Extent, Span
+from router.log.jetstream.connection import FULL, WRONG_LAST_SEQUENCE, ApiError, ClusterAway, read_answer
+from router.log.jetstream.extent import WRITER, Span
+from router.log.jetstream.partition_stream import PartitionStream
 from router.log.record import Appended, Entry
-from router.log.row import dedup_key
 from router.log.seen import Seen
 
 HEADER_BYTES: Final = 1_024
@@ -85,22 +85,18 @@ class Appender:
 
     def __init__(
         self,
-        connection: Connection,
-        stream: str,
-        subject: str,
-        extent: Extent,
+        stream: PartitionStream,
         seen: Seen,
         writer: str,
         max_waiting_bytes: int,
         on_stored: Callable[[int, Span, Sequence[Entry]], None],
-        patience_s: float = PATIENCE_S,
+        patience_s: float,
     ) -> None:
         """*writer* is a name that no other process has. *on_stored* is told of each message and its entries, before
         the callers are."""
-        self._connection = connection
+        self._connection = stream.connection
         self._stream = stream
-        self._subject = subject
-        self._extent = extent
+        self._extent = stream.extent
         self._seen = seen
         self._writer = writer
         self._max_waiting_bytes = max_waiting_bytes
@@ -115,7 +111,7 @@ class Appender:
         self._refusal: type[NotStored] = LogAway
         self.obstacle = ""
         """Why nothing could be stored the last time; "" if it could."""
-        self._task = asyncio.create_task(self._run(), name=f"log writer {extent.number}")
+        self._task = asyncio.create_task(self._run(), name=f"log writer {stream.extent.number}")
 
     @property
     def is_broken(self) -> bool:
@@ -183,7 +179,7 @@ class Appender:
         """Whether the cluster has come back, and has room."""
         try:
             await self._learn()
-            info = await self._connection.call(f"STREAM.INFO.{self._stream}")
+            info = await self._connection.call(f"STREAM.INFO.{self._stream.name}")
         except (ClusterAway, ApiError) as error:
             self._hinder(error)
             await asyncio.sleep(0 if self._is_closing else PROBE_S)
@@ -335,7 +331,7 @@ class Appender:
             WRITER: self._writer,
             **span.headers(),
         }
-        answer = await self._connection.request(self._subject, data, headers, PUBLISH_S)
+        answer = await self._connection.request(self._stream.subject, data, headers, PUBLISH_S)
         try:
             said = read_answer(answer.data)
         except ApiError as error:
@@ -347,7 +343,7 @@ class Appender:
 
     async def _find(self, number: int, message_id: str) -> tuple[int, Span] | None:
         """The message of that *number*, if it is the one that was sent as *message_id*."""
-        stored = await self._connection.get(self._stream, number)
+        stored = await self._stream.get(number)
         span = Span.read(stored.headers) if stored else None
         if stored is None or span is None or stored.headers.get(_MSG_ID) != message_id:
             return None
@@ -363,7 +359,7 @@ class Appender:
         if message_id and self._unsure_at is not None:
             # A try is stored behind the message that it was to follow, or nowhere.
             mine = await self._find(self._unsure_at + 1, message_id)
-        await look_at_end(self._connection, self._stream, self._subject, self._extent)
+        await self._stream.look_at_end()
         self._unsure_at = None
         return mine
 

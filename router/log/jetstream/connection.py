@@ -250,7 +250,9 @@ class Connection:
                 return None
             raise
         message = answer["message"]
-        return Stored(message["seq"], _headers(_unbase64(message.get("hdrs", ""))), _unbase64(message.get("data", "")))
+        return Stored(
+            message["seq"], _headers(a2b_base64(message.get("hdrs", ""))), a2b_base64(message.get("data", ""))
+        )
 
     async def get_batch(
         self, stream: str, sequence: int, count: int, max_bytes: int, subject: str | None = None
@@ -331,10 +333,6 @@ def _describe(error: BaseException) -> str:
         return error.strerror or type(error).__name__
     text = str(error).removeprefix("nats: ")
     return type(error).__name__ if "://" in text or "@" in text else text
-
-
-def _unbase64(text: str) -> bytes:
-    return a2b_base64(text)
 
 
 def _headers(raw: bytes) -> dict[str, str]:

@@ -26,19 +26,20 @@ from uuid import uuid4
 from nats.aio.msg import Msg
 
 from router.errors import OperatorError
+from router.log.dedup_key import dedup_key
 from router.log.interface import LogFull, PartitionFull
 from router.log.jetstream.access import OPEN, Access
 from router.log.jetstream.answered import COMMAND_S, START_S, until_answered
 from router.log.jetstream.appender import HEADER_BYTES, PATIENCE_S, Appender
 from router.log.jetstream.chunk import OVERHEAD_BYTES
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
-from router.log.jetstream.partition import WRITER, Extent, Span
+from router.log.jetstream.extent import WRITER, Extent, Span
+from router.log.jetstream.partition_stream import PartitionStream
 from router.log.jetstream.reader import Reader
 from router.log.jetstream.streams import LogStreams, StreamNames, ensure_streams
 from router.log.options import LogOptions
 from router.log.partition import partition_of
 from router.log.record import Appended, Entry, Gap, Record, last_of
-from router.log.row import dedup_key
 from router.log.seen import Seen
 
 COMFORT: Final = 0.75
@@ -74,19 +75,15 @@ class NatsLog:
         self._clock = clock
         self._writer = uuid4().hex
         self.partitions: Sequence[int] = range(streams.partitions)
-        self._extents = [Extent(number) for number in self.partitions]
         names = streams.names
-        self._readers = [
-            Reader(
-                connection,
-                names.stream(number),
-                names.subject(number),
-                self._extents[number],
-                options.tail_bytes // streams.partitions,
-                options.read_bytes,
-                is_quiet=read_only,
-            )
+        self._stream_of = [
+            PartitionStream(connection, names.stream(number), names.subject(number), Extent(number))
             for number in self.partitions
+        ]
+        self._extents = [stream.extent for stream in self._stream_of]
+        self._readers = [
+            Reader(stream, options.tail_bytes // streams.partitions, options.read_bytes, is_quiet=read_only)
+            for stream in self._stream_of
         ]
         self._appenders: list[Appender] = []
         self._is_read_only = read_only
@@ -153,10 +150,7 @@ class NatsLog:
             await asyncio.gather(*(self._read_back(number, seen[number]) for number in self.partitions))
             self._appenders = [
                 Appender(
-                    self._connection,
-                    names.stream(number),
-                    names.subject(number),
-                    self._extents[number],
+                    self._stream_of[number],
                     seen[number],
                     self._writer,
                     max_waiting,
@@ -249,12 +243,12 @@ class NatsLog:
 
     async def look(self, partition: int | None = None) -> None:
         """Ask the cluster where each partition, or that one, begins and ends by now."""
-        readers = self._readers if partition is None else [self._readers[partition]]
-        await asyncio.gather(*map(self._look, readers))
+        streams = self._stream_of if partition is None else [self._stream_of[partition]]
+        await asyncio.gather(*map(self._look, streams))
 
-    async def _look(self, reader: Reader) -> None:
-        await reader.look_at_start()
-        await reader.look_at_end()
+    async def _look(self, stream: PartitionStream) -> None:
+        await stream.look_at_start()
+        await stream.look_at_end()
 
     # --- appending ---
 
@@ -302,21 +296,21 @@ class NatsLog:
 
         The newest message stays whatever it holds: it says where the partition ends.
         """
-        extent, reader = self._extents[partition], self._readers[partition]
-        await reader.look_at_start()
+        stream, extent = self._stream_of[partition], self._extents[partition]
+        await stream.look_at_start()
         if min(needed - 1, extent.end) < extent.start:
             return
         expired_s = self._clock() - self._options.retention_s
         first, spare = extent.first_message, self._messages_too_many(extent)
-        oldest = await reader.newest_of(first)
+        oldest = await stream.span_of(first)
         if oldest is None or (oldest.newest_s >= expired_s and not spare):
             return
         # What may go ends before the message that holds the first needed sequence; of that, what is old enough.
-        high = min(await reader.locate(min(needed, extent.end)), extent.last_message)
+        high = min(await self._readers[partition].locate(min(needed, extent.end)), extent.last_message)
         low, young = first, high
         while low < young:
             middle = (low + young) // 2
-            span = await reader.newest_of(middle)
+            span = await stream.span_of(middle)
             if span is None or span.newest_s < expired_s:
                 low = middle + 1
             else:
@@ -324,12 +318,12 @@ class NatsLog:
         low = max(low, min(high, first + spare))
         if low <= first:
             return
-        following = await reader.newest_of(low)
+        following = await stream.span_of(low)
         if following is None:
             return
-        await self._connection.call(f"STREAM.PURGE.{self._streams.names.stream(partition)}", {"seq": low})
+        await self._connection.call(f"STREAM.PURGE.{stream.name}", {"seq": low})
         extent.begin(low, following.first)
-        await reader.look_at_start()  # what it takes now: a backlog is measured by it
+        await stream.look_at_start()  # what it takes now: a backlog is measured by it
 
     def _messages_too_many(self, extent: Extent) -> int:
         """How many would have to go for the partition to be comfortable in what it may take; about."""
@@ -365,13 +359,13 @@ class NatsLog:
         if now - self._looked.get(partition, 0.0) >= LOOK_S:
             self._looked[partition] = now
             with suppress(ClusterAway, ApiError):
-                await self._readers[partition].look_at_end()
+                await self._stream_of[partition].look_at_end()
 
     async def _hear_again(self) -> None:
         """The connection was away."""
-        for partition in self.partitions:
+        for stream in self._stream_of:
             with suppress(ClusterAway, ApiError):
-                await self._readers[partition].look_at_end()
+                await stream.look_at_end()
 
     def wake(self) -> None:
         """Have all who wait look again."""
@@ -385,7 +379,7 @@ class NatsLog:
             OperatorError: the cluster does not answer.
         """
         try:
-            wanted = message_id.encode()
+            message_id.encode()
         except UnicodeEncodeError:  # no such thing can be stored
             return []
         try:
@@ -394,7 +388,7 @@ class NatsLog:
             raise OperatorError(f"the cluster that keeps the log does not answer ({error}). Ask again.") from error
         found: list[Record] = []
         for partition in self.partitions:
-            found += await self._find(partition, wanted.decode())
+            found += await self._find(partition, message_id)
         return found
 
     async def _find(self, partition: int, message_id: str) -> list[Record]:

@@ -11,9 +11,9 @@ from typing import Any, Final
 import structlog
 
 from router.log.jetstream.chunk import Chunk, DamagedChunk, UnknownVersion, unpack_chunk
-from router.log.jetstream.connection import ClusterAway, Connection, Stored
-from router.log.jetstream.look import look_at_end, look_at_start
-from router.log.jetstream.partition import Extent, Span
+from router.log.jetstream.connection import ClusterAway, Stored
+from router.log.jetstream.extent import Span
+from router.log.jetstream.partition_stream import PartitionStream
 from router.log.record import Entry, Gap, Record
 from router.log.tail import Tail
 
@@ -32,22 +32,10 @@ MAX_MARKS: Final = 256
 class Reader:
     """One for each partition. Never says that something is lost because it can't be had just now: it waits."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        stream: str,
-        subject: str,
-        extent: Extent,
-        tail_bytes: int,
-        read_bytes: int,
-        *,
-        is_quiet: bool,
-    ) -> None:
+    def __init__(self, stream: PartitionStream, tail_bytes: int, read_bytes: int, *, is_quiet: bool) -> None:
         """*is_quiet*: what is lost is told by whoever reads alone."""
-        self._connection = connection
         self._stream = stream
-        self._subject = subject
-        self._extent = extent
+        self._extent = stream.extent
         self._tail_bytes = tail_bytes
         self._read_bytes = read_bytes
         self._is_quiet = is_quiet
@@ -147,12 +135,14 @@ class Reader:
             self._chunks.move_to_end(message)
             return [(message, kept[0])]
         for _ in range(LAGS):
-            stored = await self._connection.get_batch(self._stream, message, min(MESSAGES, limit), self._read_bytes)
+            stored = await self._stream.connection.get_batch(
+                self._stream.name, message, min(MESSAGES, limit), self._read_bytes
+            )
             if stored:
                 break
             await asyncio.sleep(LAG_S)
         else:
-            raise ClusterAway(f"message {message} of {self._stream} is on no replica that answers")
+            raise ClusterAway(f"message {message} of {self._stream.name} is on no replica that answers")
         if stored[0].sequence != message:
             await self._explain_missing(message, stored[0])
         first = stored[0].sequence
@@ -169,16 +159,16 @@ class Reader:
         """
         for pause_s in (0, RETRY_S):
             await asyncio.sleep(pause_s)
-            if await self._connection.get(self._stream, message) is not None:
-                raise ClusterAway(f"a replica of {self._stream} has not got message {message}")
-            await self.look_at_start()
+            if await self._stream.get(message) is not None:
+                raise ClusterAway(f"a replica of {self._stream.name} has not got message {message}")
+            await self._stream.look_at_start()
             if message < self._extent.first_message:
                 return
         self._tell("messages are missing in the log", first=message, last=following.sequence - 1)
 
     def _tell(self, what: str, **facts: Any) -> None:
         if not self._is_quiet:
-            structlog.get_logger().error(what, stream=self._stream, **facts)
+            structlog.get_logger().error(what, stream=self._stream.name, **facts)
 
     def _open(self, stored: Stored) -> Chunk | Gap:
         try:
@@ -243,34 +233,8 @@ class Reader:
             chunk = kept[0]
             return message, Span(chunk.first, len(chunk.records), chunk.newest_s)
         while message < before:
-            stored = await self._connection.get(self._stream, message)
-            span = Span.read(stored.headers) if stored else None
+            span = await self._stream.span_of(message)
             if span is not None:
                 return message, span
             message += 1
         return None
-
-    async def look_at_start(self) -> None:
-        """Learn where the partition begins by now.
-
-        Raises:
-            ClusterAway: no answer.
-        """
-        await look_at_start(self._connection, self._stream, self._extent)
-
-    async def look_at_end(self) -> None:
-        """Learn where the partition ends by now.
-
-        Raises:
-            ClusterAway: no answer.
-        """
-        await look_at_end(self._connection, self._stream, self._subject, self._extent)
-
-    async def newest_of(self, message: int) -> Span | None:
-        """What *message* holds, by its headers.
-
-        Raises:
-            ClusterAway: no answer.
-        """
-        stored = await self._connection.get(self._stream, message)
-        return Span.read(stored.headers) if stored else None

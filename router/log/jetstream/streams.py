@@ -94,7 +94,7 @@ async def ensure_streams(
         if found is None:
             if read_only:
                 raise NoLog(f"log: the cluster has no log {names.name}. Start the router first, or correct nats.name.")
-            wanted = replicas or await _replicas(connection)
+            wanted = replicas or _wanted_replicas(connection)
             metadata = {_ID: uuid4().hex, _PARTITIONS: str(partitions), _LAYOUT: LAYOUT_VERSION}
             may_settle = replicas is None and not is_patient
             found = await _make_first(connection, names, wanted, max_bytes // partitions, metadata, may_settle)
@@ -160,8 +160,8 @@ async def _describe(connection: Connection, stream: str) -> dict[str, Any] | Non
         raise
 
 
-async def _replicas(connection: Connection) -> int:
-    """As many as are wanted, if there are the nodes: the cluster itself says so by what it refuses."""
+def _wanted_replicas(connection: Connection) -> int:
+    """Of a server that is no cluster, one. Whether a cluster has as many nodes as are wanted, it says by what it refuses."""
     info = connection.client._server_info
     return WANTED_REPLICAS if info.get("cluster") else 1
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from router.event import Event
 from router.plugin import Blocked, Delivered, Endpoint, Later, Payload, Response, UnreadableAnswer, is_outage
+from router.plugin_calls import MAX_STEPS
 from router.testing.answers import ODD_BODIES, SUCCESSES, Word, why_bad_end
 from router.testing.contract.answered import Answered
 from router.testing.contract.each_sample import every_call, every_sample
-from router.testing.rehearsal import MAX_STEPS
 
 
 class ConversationsContract(Answered):

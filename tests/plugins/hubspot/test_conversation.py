@@ -11,9 +11,9 @@ import pytest
 
 from plugins.hubspot import PLUGIN, conversations
 from plugins.hubspot.sandbox_rules import Property
-from router.destination import MAX_STEPS
 from router.plugin import Blocked, Dead, Delivered, Event, Later, Response
 from router.plugin.sandbox import Fault
+from router.plugin_calls import MAX_STEPS
 from router.testing import Rehearsal, StandIn, make_event, open_stand_in
 from router.testing.samples import PERSON
 from tests.plugins.hubspot.samples import BY_EMAIL, EMAIL, group, identify, track

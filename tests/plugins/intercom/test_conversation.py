@@ -10,10 +10,10 @@ import pytest
 
 from plugins.intercom import PLUGIN, wire
 from plugins.intercom.settings import Settings
-from router.destination import MAX_STEPS
 from router.event import Event
 from router.plugin import Blocked, Dead, Delivered, Later, Payload, Response
 from router.plugin.sandbox import Fault
+from router.plugin_calls import MAX_STEPS
 from router.testing import Rehearsal, StandIn, open_stand_in
 from tests.events import event, identify
 

@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from plugins.zendesk import PLUGIN
-from router.destination import MAX_STEPS
 from router.event import Event
 from router.plugin import Blocked, Dead, Delivered, Later, Response, UnreadableAnswer
 from router.plugin.sandbox import Fault
+from router.plugin_calls import MAX_STEPS
 from router.testing import StandIn, make_event, open_stand_in
 from tests.plugins.zendesk.mapped import rehearse
 
