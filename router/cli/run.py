@@ -17,6 +17,7 @@ from router.cli.memory import spare_the_collector
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
 from router.cli.orders import check_portable, socket_name
 from router.cli.role import Role
+from router.cli.room import room_oddities
 from router.cli.sandboxes import tell_of_sandboxes
 from router.cli.supervisor import Supervisor, inherited_sockets, is_public
 from router.cli.wiring import to_assignments
@@ -84,6 +85,8 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
     logger.info("plugins found", plugins=found)
     for warning in registry.warnings:
         logger.warning("plugin package left out", problem=warning)
+    for warning in room_oddities(settings):
+        logger.warning("the room on the disk may not do", problem=warning)
 
     def announce(daemon: Daemon) -> None:
         spare_the_collector()
