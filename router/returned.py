@@ -45,6 +45,8 @@ MAX_PAYLOADS = 10_000
 """The most payloads of one action for one event."""
 MAX_KEY = 10_000
 """Characters of a payload's key and group together."""
+MAX_TIMEOUT_S = 600.0
+"""As for an operator's ``delivery.timeout``."""
 MAX_WARNINGS = 20
 """The most warnings of one verdict or payload that are logged."""
 MAX_CREDENTIALS = 20
@@ -148,6 +150,8 @@ def request(value: Any) -> Request:
             raise BadReturn(f"made a header {_show(name)}")
         if not isinstance(text, str) or _BREAKS.search(text):
             raise BadReturn(f'made a header "{name}" that is no text, or holds a line break or NUL')
+    if made.timeout_s is not None and not (_is_number(made.timeout_s) and 0 < made.timeout_s <= MAX_TIMEOUT_S):
+        raise BadReturn(f"made timeout_s {_show(made.timeout_s)}, expected seconds, at most {MAX_TIMEOUT_S:g}")
     return made if type(made.headers) is dict else replace(made, headers=headers)
 
 

@@ -138,6 +138,9 @@ def test_a_request_leaves_with_plain_headers(headers: Any) -> None:
         pytest.param(Request("GET", URL, headers={"": "a"}), "a header ''", id="no name"),
         pytest.param(Request("GET", URL, headers={"Host": "evil.test"}), "a header 'Host'", id="another host"),
         pytest.param(Request("GET", URL, headers={"content-length": "1"}), "a header 'content-length'", id="a length"),
+        pytest.param(Request("GET", URL, timeout_s="9"), "timeout_s '9', expected seconds", id="a time as text"),  # type: ignore[arg-type]
+        pytest.param(Request("GET", URL, timeout_s=0), "timeout_s 0, expected seconds", id="no time"),
+        pytest.param(Request("GET", URL, timeout_s=601), "timeout_s 601, expected seconds, at most 600", id="an age"),
     ],
 )
 def test_what_pack_may_not_return(value: Any, told: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from socket import socket
 from typing import Any, ClassVar
@@ -468,6 +470,20 @@ BROKEN = [
         {},
     ),
     (
+        "says when it is sent",
+        with_build(lambda event, *_: Payload({"at": int(time.time())}, key=event.message_id)),
+        "requests_do_not_depend_on_the_time",
+        (TRACK,),
+        {},
+    ),
+    (
+        "says on which day it is sent",
+        with_request(lambda p, s: Request("POST", s.api_url, f"{datetime.now(UTC):%Y-%m-%d}")),
+        "requests_do_not_depend_on_the_time",
+        (TRACK,),
+        {},
+    ),
+    (
         "asks the network",
         with_build(asks_the_network),
         "the_same_event_makes_the_same_request",
@@ -736,6 +752,29 @@ def test_the_kit_names_what_a_plugin_turned_to() -> None:
 
     with pytest.raises(AssertionError, match=r"mapping called socket\.\S+ A plugin does no I/O"):
         contract.test_requests_can_be_sent()
+
+
+def test_the_kit_names_where_a_plugin_asks_what_time_it_is() -> None:
+    def build(event: Event, fields: Document, settings: Settings) -> Payload:
+        datetime.fromtimestamp(0, UTC)
+        return Payload({"day": str(date.today())}, key=event.message_id)
+
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": with_build(build)})()
+
+    with pytest.raises(AssertionError, match=r"test_testing\.py:\d+ \(date\.today\): take the time from the event"):
+        contract.test_requests_do_not_depend_on_the_time(TRACK)
+
+
+def test_what_a_plugin_logs_may_have_the_time_before_it(caplog: pytest.LogCaptureFixture) -> None:
+    def build(event: Event, fields: Document, settings: Settings) -> Payload:
+        logging.getLogger("acme").warning("built")
+        return Payload({}, key=event.message_id)
+
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": with_build(build)})()
+
+    contract.test_requests_do_not_depend_on_the_time(TRACK)
+
+    assert "built" in caplog.text
 
 
 def test_each_test_of_the_kit_is_seen_to_fail() -> None:

@@ -36,6 +36,8 @@ from router.plugin import (
 
 MAX_MEMBERS: Final = 200
 """500 are allowed, but the answer holds all there is of each member, some 3 kB, and of an answer the router reads 1 MB."""
+_SERVER_TIMEOUT_S: Final = 120.0
+"""Mailchimp gives itself so long for a request, and 200 members may need it."""
 TEMPORARY_ATTEMPTS: Final = 5
 """A member that Mailchimp says it can't write just now is tried so often."""
 BLOCKED: Final = (*OF_THE_SET_UP, 401, 403, 405)
@@ -120,7 +122,8 @@ def pack_members(payloads: Sequence[Payload], settings: Settings) -> Request:
         members[later["email_address"]] = {**earlier, **later, **({"merge_fields": merged} if merged else {})}
     made = [{"status": settings.default_status, **member} for member in members.values()]
     body = {"members": made, "update_existing": True}
-    return Request("POST", audience_url(settings, query={"skip_merge_validation": "true"}), body)
+    url = audience_url(settings, query={"skip_merge_validation": "true"})
+    return Request("POST", url, body, timeout_s=_SERVER_TIMEOUT_S)
 
 
 def judge_members(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:

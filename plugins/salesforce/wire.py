@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from plugins.salesforce.settings import HOST_SUFFIXES, Settings
@@ -35,6 +36,8 @@ from router.plugin import (
 MAX_RECORDS: Final = 200
 MAX_BYTES: Final = 5_000_000
 """Far below the 50 MB that are said to be allowed."""
+_TRIGGERS_S: Final = 120.0
+"""200 records that start flows and triggers take their time. If it were cut short, the same 200 would be sent again."""
 BUSY_S: Final = 10.0
 """A lock is held as long as somebody else's transaction takes."""
 BUSY_ATTEMPTS: Final = 20
@@ -108,7 +111,8 @@ def upsert(name: str, id_field: str, records: Sequence[Document], settings: Sett
 def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
     name = payloads[0].group
     id_field = _id_field(name, settings)
-    return upsert(name, id_field, [record for record, _ in _merged(payloads, id_field)], settings)
+    made = upsert(name, id_field, [record for record, _ in _merged(payloads, id_field)], settings)
+    return replace(made, timeout_s=_TRIGGERS_S)
 
 
 def _id_field(name: str, settings: Settings) -> str:

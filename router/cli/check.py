@@ -16,6 +16,7 @@ from router.cli.engine import WITHOUT_EXTRA, has_extra
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, switch
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.promise import durability_of, planned_durability
+from router.cli.room import room_oddities
 from router.cli.sandboxes import make_sandbox
 from router.cli.wiring import telling_of_plugin, to_access, to_assignments, to_destination
 from router.clock import SystemClock
@@ -111,16 +112,7 @@ def _oddities(settings: Config, registry: Registry) -> Iterator[str]:
     yield from registry.warnings
     if not settings.destinations:
         yield NO_DESTINATIONS
-    unbounded = [
-        name
-        for name, each in settings.destinations.items()
-        if each.max_backlog_bytes >= settings.retention.max_disk_bytes
-    ]
-    if unbounded:
-        yield (
-            f"retention.max_disk is no more than max_backlog of {_names(unbounded)}. An outage there may fill the log, and "
-            "then every source is answered 503; a smaller max_backlog gives up the oldest of its events instead"
-        )
+    yield from room_oddities(settings)
     if not settings.log_urls:
         return
     if not has_extra():

@@ -24,8 +24,9 @@ from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.processes.deliveries import ProcessDeliveries
 from router.cli.promise import tell_promise
+from router.cli.rebinding import keep_pages_out
 from router.cli.sandboxes import Sandboxes, tell_of_sandboxes, wanted_sandboxes
-from router.cli.supervisor import Sockets, Supervisor
+from router.cli.supervisor import Sockets, Supervisor, is_on_loopback
 from router.cli.suppression import Suppression
 from router.cli.wiring import (
     rejected_path,
@@ -154,18 +155,14 @@ class Daemon:
             "sandbox": self._sandboxes.accepted,
         }
         self._runners.append(await listen_on_socket(socket_app(calls), config.data / SOCKET_NAME))
+        # A router that takes no events has no other port to say there that it is alive.
+        admin = port_app(
+            calls["status"], self._metrics, self._deliveries.refresh, lambda: health_response(self._stuck())
+        )
+        if is_on_loopback(self._sockets.get("admin", ()), config.admin.host):
+            keep_pages_out(admin)
         self.admin_url = await self._listen(
-            web.AppRunner(
-                # A router that takes no events has no other port to say there that it is alive.
-                port_app(
-                    calls["status"],
-                    self._metrics,
-                    self._deliveries.refresh,
-                    lambda: health_response(self._stuck()),
-                ),
-                access_log=None,
-                shutdown_timeout=CONNECTIONS_S,
-            ),
+            web.AppRunner(admin, access_log=None, shutdown_timeout=CONNECTIONS_S),
             config.admin.host,
             config.admin.port,
             "admin",

@@ -18,6 +18,7 @@ from router.cli.daemon import SOCKETS, Daemon
 from router.cli.memory import spare_the_collector
 from router.cli.options import DEFAULT_CONFIG, ConfigPath
 from router.cli.processes.orders import check_portable, socket_name
+from router.cli.room import room_oddities
 from router.cli.sandboxes import tell_of_sandboxes
 from router.cli.supervisor import Supervisor, inherited_sockets, is_public
 from router.cli.wiring import to_assignments
@@ -85,6 +86,8 @@ def run_daemon(path: Path, processes: int | None, log_level: str, role: Role) ->
     logger.info("plugins found", plugins=found)
     for warning in registry.warnings:
         logger.warning("plugin package left out", problem=warning)
+    for warning in room_oddities(settings):
+        logger.warning("the room on the disk may not do", problem=warning)
 
     def announce(daemon: Daemon) -> None:
         spare_the_collector()

@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
+from router.cli.rebinding import keep_pages_out
 from router.config import Config
 from router.errors import OperatorError
 from router.guard import cut, describe
@@ -49,7 +50,9 @@ def make_sandbox(plugin: Plugin, settings: dict[str, Any] | None = None, record:
 
 async def serve_sandbox(sandbox: Sandbox, port: int = 0) -> tuple[web.AppRunner, str]:
     """Serve a stand-in on loopback. Returns the runner, to be cleaned up, and the address."""
-    runner = web.AppRunner(sandbox.app(), access_log=None, shutdown_timeout=0.5)
+    app = sandbox.app()
+    keep_pages_out(app)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, HOST, port).start()
     address = runner.addresses[0]

@@ -69,6 +69,13 @@ def is_public(sockets: Collection[socket.socket]) -> bool:
     )
 
 
+def is_on_loopback(sockets: Collection[socket.socket], host: str) -> bool:
+    """Whether all of them, or *host* if there are none, are loopback addresses."""
+    if not sockets:
+        return is_loopback(host)
+    return all(found.family != socket.AF_UNIX for found in sockets) and not is_public(sockets)
+
+
 class Supervisor:
     """Tells the supervisor how the service is. Does nothing if there is none."""
 

@@ -32,7 +32,11 @@ class Delivery(Section):
         description="The most requests, where they are to be fewer than the plugin knows its vendor to allow.",
     )
     timeout_s: Seconds = Field(
-        10.0, alias="timeout", ge=0.05, le=600, description="How long a request may take in all."
+        10.0,
+        alias="timeout",
+        ge=0.05,
+        le=600,
+        description="How long a request may take in all; one that the vendor is known to need longer for may take that long.",
     )
     connect_timeout_s: Seconds = Field(
         5.0,

@@ -308,9 +308,9 @@ class Fleet:
     def glances(self) -> dict[str, Glance]:
         """For the watchdog: how each destination at work is doing."""
         return {
-            name: berth.worker.glance(berth.assignment.timeout_s)
+            name: berth.worker.glance(berth.way.send.longest_s)
             for name, berth in self.berths.items()
-            if berth.worker is not None
+            if berth.worker is not None and berth.way is not None
         }
 
     @property

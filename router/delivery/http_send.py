@@ -47,13 +47,16 @@ class HttpSend:
     ) -> None:
         """*origins* are the only schemes, hosts and ports that requests may go to. The first is the destination's own.
 
-        *timeout_s* is for the whole request, *connect_timeout_s* for the connection that it may need. The connection gets at
-        most half of *timeout_s*, so that it is clear which of the two took too long.
+        *timeout_s* is for the whole request, unless it says that it needs longer; *connect_timeout_s* for the connection that
+        it may need. The connection gets at most half of *timeout_s*, so that it is clear which of the two took too long.
         """
         self._origins = origins
         self._origin = origins[0]
+        self._timeout_s = timeout_s
         connect_s = min(connect_timeout_s, timeout_s / 2)
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=connect_s)
+        self.longest_s = timeout_s
+        """The longest that one request so far might have taken."""
         self._connections = connections
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
@@ -80,22 +83,28 @@ class HttpSend:
             if origin_of(request.url) == self._origin:
                 request = replace(request, url=named + request.url.removeprefix(self._origin))
         url, headers, body = add_credentials(request, credentials, tokens, id, int(self._clock.now()))
-        response = await self._exchange(request.method, url, headers, body)
+        response = await self._exchange(request.method, url, headers, body, request.timeout_s or 0.0)
         return replace(response, body=mask(response.body, credentials, tokens))
 
-    async def _exchange(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Response:
+    async def _exchange(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None, needed_s: float = 0.0
+    ) -> Response:
+        """*needed_s* is how long the vendor may take for it, if that is longer than usual."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=self._connections, resolver=Resolver())
             self._session = aiohttp.ClientSession(
                 connector=connector,
-                timeout=self._timeout,
                 headers={"User-Agent": _USER_AGENT},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 max_field_size=MAX_HEADER_BYTES,
             )
+        timeout = self._timeout
+        if needed_s > self._timeout_s:
+            timeout = aiohttp.ClientTimeout(total=needed_s, connect=timeout.connect)
+            self.longest_s = max(self.longest_s, needed_s)
         try:
             async with self._session.request(
-                method, URL(url, encoded=True), data=body, headers=headers, allow_redirects=False
+                method, URL(url, encoded=True), data=body, headers=headers, allow_redirects=False, timeout=timeout
             ) as answer:
                 return Response(
                     answer.status,
@@ -104,15 +113,15 @@ class HttpSend:
                 )
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             _let_go(error)
-            raise self._failure(error) from None
+            raise self._failure(error, timeout) from None
 
-    def _failure(self, error: Exception) -> SendFailed | ValueError:
+    def _failure(self, error: Exception, timeout: aiohttp.ClientTimeout) -> SendFailed | ValueError:
         """What *error*, raised by the HTTP client, means."""
         match error:
             case aiohttp.ConnectionTimeoutError():
-                return ConnectTimedOut(f"no connection within {self._timeout.connect:g} s")
+                return ConnectTimedOut(f"no connection within {timeout.connect:g} s")
             case TimeoutError():
-                return ReadTimedOut(f"no answer within {self._timeout.total:g} s")
+                return ReadTimedOut(f"no answer within {timeout.total:g} s")
             case aiohttp.InvalidURL():
                 return ValueError("the URL of the request is not valid")
             case aiohttp.ClientPayloadError():

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -38,6 +38,12 @@ from router.log.record import Record
 from router.log.room import is_no_room
 from router.log.tombstone import tombstone
 from router.suppressed import Suppressed
+
+_WAL_PAGES: Final = 250
+"""Pages of 4 kB in the write-ahead log, before they move into the file. SQLite's own 1,000 are no faster, and take four times
+as much of a full disk."""
+GROWS_BY_BYTES: Final = 2_000_000
+"""What a state grows by while a million events are settled: 1 MB is the write-ahead log."""
 
 
 class StateOlder(OperatorError):
@@ -483,6 +489,7 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
     except BaseException:
         connection.close()
         raise

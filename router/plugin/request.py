@@ -43,7 +43,8 @@ class Request:
     """One HTTP request as a plugin makes it. The core adds credentials, the content type and compression.
 
     ``url`` is absolute; make it with `build_url`. ``json`` is the body; None for no body. With ``form``, the body is an object
-    of texts and is sent as a form.
+    of texts and is sent as a form. ``timeout_s`` is for a vendor known to need longer than most: the request may take so long
+    even if the operator's ``delivery.timeout`` is shorter.
     """
 
     method: str
@@ -52,6 +53,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     gzip: bool = False
     form: bool = False
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

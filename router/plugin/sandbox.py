@@ -142,6 +142,8 @@ class Sandbox:
         @web.middleware
         async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
             if request.path.startswith("/_sandbox/"):
+                if "Origin" in request.headers:
+                    return web.Response(status=403, text="a web page has no business here")
                 return await handler(request)
             text = (await request.read()).decode("utf-8", "replace")
             fault = self._next_fault(request, text)

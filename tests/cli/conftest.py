@@ -43,6 +43,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     stage = Stage(tmp_path_factory.mktemp("running"))
-    stage.router({"mixpanel": {"sandbox": True}}, server={"port": port})
+    stage.router({"mixpanel": {"sandbox": True}}, server={"port": port}, retention={"reserve": "1MB"})
     yield stage
     stage.clear()

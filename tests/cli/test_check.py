@@ -79,6 +79,28 @@ def test_a_destination_whose_outage_could_fill_the_log_is_told_of(config: Path) 
     assert warning.startswith("retention.max_disk is no more than max_backlog of mixpanel, paused. An outage there may")
 
 
+@pytest.mark.parametrize(
+    ("reserve", "log", "expected"),
+    [
+        pytest.param("3MB", "sqlite", "retention.reserve is too small for 2 destinations", id="too small"),
+        pytest.param("4MB", "sqlite", "", id="enough"),
+        pytest.param("0MB", "sqlite", "", id="none is wanted"),
+        pytest.param("3MB", "nats://127.0.0.1:4222", "", id="a cluster keeps the log"),
+    ],
+)
+def test_a_reserve_that_the_destinations_could_not_settle_with_is_told_of(
+    config: Path, reserve: str, log: str, expected: str
+) -> None:
+    """With too little of it they stood still on a full disk, and with them the log, which could give nothing up."""
+    document = json.loads(config.read_text()) | {"retention": {"reserve": reserve}, "log": log}
+    config.write_text(json.dumps(document))
+
+    told = "".join(each for each in run_command("check", config, "--json").json["warnings"] if "reserve" in each)
+
+    assert told.startswith(expected) if expected else not told
+    assert not expected or told.endswith("4MB are enough")
+
+
 def test_all_mistakes_are_told_at_once_each_with_its_line(bad: Path) -> None:
     checked = run_command("check", bad)
 

@@ -271,6 +271,31 @@ def test_two_exports_to_one_file_are_both_complete_when_they_get_its_name(tmp_pa
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_an_export_left_that_was_killed_goes_with_the_next_one(tmp_path: Path) -> None:
+    """What there was of it is people's data, in a file that nobody knew of."""
+    path, others = tmp_path / "all.ndjson", {"all.ndjson.old.part", "all.ndjson.gz.0123abcd.part"}
+    for other in others:
+        (tmp_path / other).touch()
+    script = """
+import os, sys
+from pathlib import Path
+from router.cli.log_export import open_out
+
+with open_out(Path(sys.argv[1])) as file:
+    file.write(b"1")
+    file.flush()
+    os.kill(os.getpid(), 9)
+"""
+    killed = subprocess.run([sys.executable, "-c", script, path])
+    assert killed.returncode == -9
+    assert len(list(tmp_path.iterdir())) == 3
+
+    with open_out(path):
+        pass
+
+    assert {each.name for each in tmp_path.iterdir()} == {path.name, *others}
+
+
 @pytest.mark.usefixtures("data")
 def test_an_export_is_read_by_nobody_else_whatever_lay_in_its_place(config: Path, tmp_path: Path) -> None:
     """A link to a file of somebody else's, or one that everybody may read, got the events."""

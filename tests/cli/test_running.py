@@ -259,6 +259,13 @@ def test_metrics_tell_the_books(running: Stage) -> None:
 
 
 @pytest.mark.timeout(60)
+def test_what_the_config_says_of_the_disk_and_may_not_be_meant_is_logged_at_the_start(running: Stage) -> None:
+    told = [line for line in router_of(running).read_stderr().splitlines() if "room on the disk" in line]
+
+    assert len(told) == 1
+    assert "retention.reserve is too small for 1 destination:" in told[0]
+
+
 def test_only_its_user_may_open_the_admin_socket(running: Stage) -> None:
     assert (running.folder / "var" / "admin.sock").stat().st_mode & 0o777 == 0o600
 

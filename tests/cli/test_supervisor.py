@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from router.cli import supervisor
-from router.cli.supervisor import Supervisor, inherited_sockets, is_public
+from router.cli.supervisor import Supervisor, inherited_sockets, is_on_loopback, is_public
 from router.errors import OperatorError
 
 FIRST = 900
@@ -139,6 +139,7 @@ def test_who_can_reach_a_socket(stack: ExitStack, family: socket.AddressFamily, 
         pytest.skip("this machine has no such address")
 
     assert is_public([listening]) is expected
+    assert is_on_loopback([listening], "0.0.0.0") is not expected
 
 
 def test_a_socket_in_the_file_system_is_for_this_machine_alone(stack: ExitStack, tmp_path: Path) -> None:
@@ -147,6 +148,15 @@ def test_a_socket_in_the_file_system_is_for_this_machine_alone(stack: ExitStack,
     listening.listen()
 
     assert not is_public([listening])
+    assert not is_on_loopback([listening], "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("metrics.internal", False)],
+)
+def test_without_a_socket_the_config_says_who_can_reach_a_port(host: str, expected: bool) -> None:
+    assert is_on_loopback([], host) is expected
 
 
 # --- notifying ---

@@ -665,3 +665,22 @@ async def test_what_another_process_delivers_to_is_left_to_it_and_taken_up_when_
     await second.retry()
     assert (second.problems, second.berths["down"].ledger.books(stand.log.end).pending) == ({}, 10)
     await second.stop()
+
+
+# --- what the watchdog is told ---
+
+
+async def test_no_alarm_is_given_while_a_request_takes_as_long_as_its_plugin_allows(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stand.open(UP)
+    berth = stand.fleet.berths["up"]
+    asked: list[float] = []
+    assert berth.way is not None
+    monkeypatch.setattr(berth.worker, "glance", asked.append)
+
+    stand.fleet.glances()
+    berth.way.send.longest_s = 120.0
+    stand.fleet.glances()
+
+    assert asked == [UP.timeout_s, 120.0]

@@ -256,6 +256,22 @@ async def test_what_took_too_long_is_told_apart(scheme: str, failure: type[SendF
     assert failure.kind != SendFailed.kind
 
 
+async def test_a_request_may_take_as_long_as_its_plugin_says_that_the_vendor_needs() -> None:
+    """A batch whose answer took longer than the usual ten seconds was sent again and again, and never got through."""
+
+    async def take_long(request: web.Request) -> web.Response:
+        await asyncio.sleep(0.4)
+        return web.Response(text="done")
+
+    async with vendor(take_long, timeout_s=0.2) as (sender, origin):
+        response = await sender.send(Request("POST", origin + "/", {}, timeout_s=5.0), (), "i")
+
+        assert (response.body, sender.longest_s) == (b"done", 5.0)
+        for needed_s, told in [(None, "0.2"), (0.1, "0.2"), (0.3, "0.3")]:
+            with pytest.raises(ReadTimedOut, match=f"no answer within {told} s"):
+                await sender.send(Request("POST", origin + "/", {}, timeout_s=needed_s), (), "i")
+
+
 async def test_nobody_listening_is_no_answer() -> None:
     async with raw_vendor(b"") as (_, origin, _):
         pass

@@ -69,6 +69,17 @@ def test_a_commit_that_the_disk_refuses_has_written_nothing(state: StateFile, pa
 # --- what is refused ---
 
 
+def test_a_state_needs_little_room_to_settle_much(path: Path, state: StateFile) -> None:
+    """On a full disk all states share the reserve. With 4 MB each, ten of them used up one of 40 MB before they had settled
+    anything."""
+    for first in range(1, 60_000, 100):
+        outcomes = [Outcome(Place(0, number), "delivered", "", first) for number in range(first, first + 100)]
+        notes = [(each.place, "payload", "") for each in outcomes]
+        state.commit(Changes(positions={0: first + 99}, outcomes=outcomes, settled_payloads=notes))
+
+    assert sum(each.stat().st_size for each in path.parent.iterdir()) < state_file.GROWS_BY_BYTES
+
+
 def test_a_state_of_a_newer_program_is_refused(path: Path, state: StateFile) -> None:
     state._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     state.close()

@@ -37,6 +37,18 @@ async def test_a_request_that_no_route_takes_is_named(method: str, path: str, st
         assert (response.status, await response.text()) == (status, text)
 
 
+async def test_no_web_page_makes_a_stand_in_misbehave() -> None:
+    """A browser sends a page's POST to any address without asking there, and only hides the answer."""
+    stand_in = People({})
+    async with TestClient(TestServer(stand_in.app())) as client:
+        response = await client.post(
+            "/_sandbox/faults", data='{"status": 500}', headers={"Origin": "https://evil.test"}
+        )
+
+        assert response.status == 403
+    assert not stand_in.faults
+
+
 def test_a_window_has_room_again_when_the_oldest_is_out_of_it() -> None:
     window = RateWindow(10)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import glob
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -23,6 +25,7 @@ from router.counted import counted
 from router.errors import OperatorError
 from router.log.checkup import show_ranges
 from router.log.export import Selection, select, to_line
+from router.log.lock import Held, Lock
 from router.log.record import Gap
 
 
@@ -85,11 +88,16 @@ def open_out(path: Path | None) -> Iterator[BinaryIO]:
             )
         yield sys.stdout.buffer
         return
+    _remove_drafts(path)
     draft = path.parent / f"{path.name}.{uuid4().hex[:8]}.part"
     try:
         with open(str(draft), "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
+            with suppress(OSError):  # not every file system has locks
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield file
-        draft.replace(path)
+            file.flush()
+            os.fsync(file.fileno())
+            draft.replace(path)  # with the lock still held
     except BaseException as error:
         with suppress(OSError):
             draft.unlink()
@@ -98,3 +106,12 @@ def open_out(path: Path | None) -> Iterator[BinaryIO]:
         raise OperatorError(
             f"{path}: can't be written ({error.strerror}). Make room, or choose another place."
         ) from error
+
+
+def _remove_drafts(path: Path) -> None:
+    """Remove what exports to *path* left when they were killed: nobody would ever look at it, and it holds personal data."""
+    for draft in path.parent.glob(f"{glob.escape(path.name)}.{'[0-9a-f]' * 8}.part"):
+        with suppress(Held, OSError):
+            lock = Lock.take_file(draft)
+            draft.unlink()
+            lock.release()

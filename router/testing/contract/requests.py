@@ -10,6 +10,7 @@ import orjson
 
 from router.event import Event
 from router.plugin import BatchEndpoint, Payload
+from router.testing.asked_time import asked_time
 from router.testing.contract.each_sample import every_sample
 from router.testing.contract.plugin_under_test import PluginUnderTest
 
@@ -52,6 +53,13 @@ class RequestsContract(PluginUnderTest):
         assert [sent.bytes for sent in self.rehearsal.requests(again)] == [
             sent.bytes for sent in self.rehearsal.requests(event)
         ]
+
+    @every_sample
+    def test_requests_do_not_depend_on_the_time(self, event: Event) -> None:
+        """A retry or a replay may come days later, and must say when the event happened. A time in whole seconds is the same
+        whenever a test asks twice, so that this test looks for who asks."""
+        asked = dict.fromkeys(asked_time(self.rehearsal.requests, event))
+        assert not asked, f"{', '.join(asked)}: take the time from the event (its timestamp)"
 
     @every_sample
     def test_a_retry_makes_the_same_request(self, event: Event) -> None:

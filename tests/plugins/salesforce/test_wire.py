@@ -63,6 +63,7 @@ def test_records_of_one_object_are_one_call() -> None:
     assert request.url.endswith("/services/data/v62.0/composite/sobjects/Lead/Router_User_Id__c")
     assert [record["Router_User_Id__c"] for record in request.json["records"]] == ["u-1", "u-2"]
     assert request.json["allOrNone"] is False
+    assert request.timeout_s == 120, "200 records start flows and triggers"
 
 
 def test_one_external_id_occurs_once_and_what_came_later_wins() -> None:
