@@ -279,7 +279,7 @@ def test_what_an_export_left_that_was_killed_goes_with_the_next_one(tmp_path: Pa
     script = """
 import os, sys
 from pathlib import Path
-from router.cli.log_export import open_out
+from router.cli.log.export import open_out
 
 with open_out(Path(sys.argv[1])) as file:
     file.write(b"1")
