@@ -61,8 +61,8 @@ def erase(segments: Segments, file: SegmentFile, suppressed: Suppressed, erased:
             _rewrite(segments, file, theirs, swap)
             erased.events += len(theirs)
             erased.anonymous_ids |= {row.anonymous_id for row in theirs if row.anonymous_id is not None and row.user_id}
-        if file.mended and file.path.exists():
-            erased.left.append(file.path)
+        if file.mended:
+            erased.left += [path for path in (file.path, file.wal) if path.exists()]
         return
     raise Unreadable(f"{file.current}: what was saved is damaged again and again")
 

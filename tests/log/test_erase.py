@@ -189,6 +189,23 @@ async def test_a_damaged_segment_is_saved_first_and_its_file_is_named(log: Sqlit
     await log.close()
 
 
+async def test_a_damaged_write_ahead_log_is_named_with_its_segment(log: SqliteLog, tmp_path: Path) -> None:
+    """After a kill it holds most of the last segment: whoever removed the segment alone would leave it."""
+    image = tmp_path / "image"
+    shutil.copytree(tmp_path / "log", image)
+    [wal] = image.glob("segment-*.sqlite-wal")
+    wal.write_bytes(wal.read_bytes().replace(b'"messageId":"m300"', b'"messageId":"x300"'))
+    log = await SqliteLog.open(image, OPTIONS, StillClock())
+
+    erased = await log.erase(ADA)
+
+    assert erased.left == [wal.with_name(wal.name.removesuffix("-wal")), wal]
+    for path in erased.left:
+        path.unlink()
+    assert_no_trace(image)
+    await log.close()
+
+
 @pytest.mark.parametrize("step", ["the draft is whole", "it has its name"])
 async def test_a_kill_on_the_way_leaves_the_old_one_or_the_new_one(
     log: SqliteLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
