@@ -276,7 +276,6 @@ class StateFile:
     def erase(self, suppressed: Suppressed) -> Erasure:
         """See `State.erase`. What is erased is overwritten in the file, too."""
         run = self._connection.executemany
-        self._connection.execute("PRAGMA secure_delete = ON").fetchall()
         with self._transaction():
             found = self._theirs("SELECT id, partition, sequence, reason, event FROM dead_letters", suppressed)
             letters, events = self.discard(Choice(ids=[id for id, *_ in found]), len(found))
@@ -483,6 +482,8 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        # Not only while people are erased: what is deleted before, nobody finds again. Not every SQLite is built to do so.
+        connection.execute("PRAGMA secure_delete = ON").fetchall()
     except BaseException:
         connection.close()
         raise

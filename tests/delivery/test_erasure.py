@@ -9,12 +9,14 @@ from pathlib import Path
 import orjson
 import pytest
 
+from router.delivery.letters import EVERY
 from router.delivery.outcome_table import ERASED
 from router.delivery.state import Changes, Erasure, Outcome, ParkedUser, Place, Replayed
 from router.delivery.state_file import StateFile
 from router.log.connections import connect_to_read
 from router.log.tombstone import tombstone
 from router.suppressed import Person, Suppressed
+from tests.careless_sqlite import careless_sqlite  # noqa: F401 - a fixture
 from tests.delivery.state_contract import make_letter, make_record
 
 SECRET = "nobody else's word"
@@ -98,6 +100,23 @@ def test_row_53_nothing_is_left_of_what_vendors_said_of_them(state: StateFile, p
         }
     assert state.settled_payloads() == {Place(0, 1): {"one": ERASED, "other": ""}}
     assert [each.reasons for each in state.jobs()] == [{"400 nor this": 2, ERASED: 4}]
+
+
+@pytest.mark.usefixtures("careless_sqlite")
+def test_row_53_nothing_is_left_of_what_was_settled_before(path: Path) -> None:
+    """It is no longer in any table, so that nobody finds it in the file when the person is to be forgotten."""
+    state = StateFile.open(path, "log")
+    state.add_partition(0, 0)
+    hers = [make_record(number, user="ada", event=event_of("ada", number)) for number in range(1, 40)]
+    letters = [replace(make_letter(record.sequence), record=record) for record in hers[20:]]
+    state.commit(Changes(park=[(record, "later") for record in hers[:20]], dead_letters=letters))
+    state.commit(Changes(unpark=[Place.of(record) for record in hers[:20]], revived=[1, 2, 3]))
+    state.discard(EVERY)
+
+    state.erase(ADA)
+
+    for file in path.parent.glob("one.sqlite*"):
+        assert SECRET.encode() not in file.read_bytes(), file
 
 
 def test_whoever_reads_the_state_is_named_as_what_hinders_it(state: StateFile, path: Path) -> None:
