@@ -17,18 +17,20 @@ class ErasureOperation:
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
 
-    async def erase(self, people: Sequence[Sequence[str]], without: Container[str] = ()) -> Answer:
-        """Erase what is kept of *people* (kind and id of each), who are suppressed by now: dead letters, parked events. Not of
-        the destinations in *without*.
+    async def erase(
+        self, people: Sequence[Sequence[str]], tombstones: Sequence[int], without: Container[str] = ()
+    ) -> Answer:
+        """Erase what is kept of *people* (kind and id of each), who are suppressed by now: dead letters, parked events, and
+        what vendors said of events that are *tombstones* by now (their sequences). Not of the destinations in *without*.
 
         ``problems`` says what could not be erased.
         """
-        suppressed = Suppressed.of(people_of(people))
+        suppressed, buried = Suppressed.of(people_of(people)), frozenset(tombstones)
         answer: Answer = {"dead_letters": 0, "parked": 0, "problems": []}
 
         async def erase_at(name: str) -> None:
             try:
-                erased = await self._reach.ask(name, lambda state: state.erase(suppressed))
+                erased = await self._reach.ask(name, lambda state: state.erase(suppressed, buried))
             except OperatorError as error:
                 answer["problems"].append(f"{name}: {error}")
                 return

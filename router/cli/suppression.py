@@ -43,7 +43,7 @@ class Suppression:
         rejected: RejectedCalls,
         clock: Clock,
         enforce: Callable[[Suppressed], Awaitable[list[str]]],
-        erase_states: Callable[[Sequence[Sequence[str]]], Awaitable[Answer]],
+        erase_states: Callable[[Sequence[Sequence[str]], Sequence[int]], Awaitable[Answer]],
     ) -> None:
         """
         Args:
@@ -61,6 +61,8 @@ class Suppression:
         self._changing = asyncio.Lock()
         self._gone_from_log: set[Person] = set()
         """Suppressed people of whom the log has nothing any more, as far as this run knows."""
+        self._tombstones: list[int] = []
+        """The sequences of all tombstones in the log, as it was last searched."""
         self._told: list[str] = []
         """What was last told to hinder the erasing."""
 
@@ -133,7 +135,7 @@ class Suppression:
         except (OperatorError, NotStored) as error:
             problems.append(str(error))
         # After the log: what a backlog gives up becomes dead letters, whosesoever it is.
-        answer |= await self._erase_states([tuple(each) for each in people])  # as JSON knows them
+        answer |= await self._erase_states([tuple(each) for each in people], self._tombstones)  # as JSON knows them
         problems += answer["problems"]
         if not problems:
             try:
@@ -147,6 +149,8 @@ class Suppression:
         assert isinstance(self._log, SqliteLog)
         erased = await self._log.erase(Suppressed.of(people)) if people else Erased()
         self._gone_from_log.update(people)
+        if people:
+            self._tombstones = sorted(erased.tombstones)
         return {
             "events": erased.events,
             "anonymous_ids": sorted(erased.anonymous_ids - self.people.anonymous_ids),

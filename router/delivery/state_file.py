@@ -273,16 +273,16 @@ class StateFile:
             )
         return letters, events
 
-    def erase(self, suppressed: Suppressed) -> Erasure:
+    def erase(self, suppressed: Suppressed, buried: Set[int] = frozenset()) -> Erasure:
         """See `State.erase`. What is erased is overwritten in the file, too."""
         run = self._connection.executemany
         with self._transaction():
             found = self._theirs("SELECT id, partition, sequence, reason, event FROM dead_letters", suppressed)
             letters, events = self.discard(Choice(ids=[id for id, *_ in found]), len(found))
-            places = {Place(partition, sequence) for _, partition, sequence, *_ in found}
-            self._outcomes.erase_reasons(places)
-            self._replays.erase_reasons(places)
-            self._erase_job_reasons({reason for *_, reason, _ in found})
+            theirs = buried | {sequence for _, _, sequence, *_ in found}  # a log that can be erased has one partition
+            reasons = {reason for *_, reason, _ in found}
+            reasons |= self._outcomes.erase_reasons(theirs) | self._replays.erase_reasons(theirs)
+            self._erase_job_reasons(reasons)
             parked = [
                 (tombstone(kind, message_id, received_s), ERASED, partition, sequence)
                 for partition, sequence, kind, message_id, received_s, _ in self._theirs(

@@ -42,12 +42,15 @@ class Deliveries:
         self.asked = asyncio.Event()
         self.events_found: list[Any] = []
         """What the log held when the states were erased."""
+        self.told_of: list[Sequence[int]] = []
+        """The tombstones that they were told of, each time."""
 
     async def enforce(self, suppressed: Suppressed) -> list[str]:
         self.suppressed = suppressed
         return list(self.hindered)
 
-    async def erase(self, people: Sequence[Sequence[str]]) -> Answer:
+    async def erase(self, people: Sequence[Sequence[str]], tombstones: Sequence[int]) -> Answer:
+        self.told_of.append(tombstones)
         self.asked.set()
         await self.is_erasing.wait()
         if self.failures:
@@ -99,6 +102,24 @@ async def test_the_log_is_searched_before_the_states(deliveries: Deliveries, at_
         "parked": 3,
         "problems": [],
     }
+
+
+async def test_states_are_told_of_tombstones_until_they_are_erased(
+    deliveries: Deliveries, at_work: Suppression, path: Path
+) -> None:
+    """By then no log says whose these events were, and what vendors said of them is as long as they are."""
+    deliveries.failures = [ValueError("a kill")]
+    with pytest.raises(ValueError, match="a kill"):
+        await at_work.suppress([tuple(ADA)])
+    rejected = RejectedCalls(path.with_name("rejected.sqlite"))
+    after_it = Suppression(path, deliveries.log, rejected, FastClock(), deliveries.enforce, deliveries.erase)
+
+    for each in (at_work, after_it):
+        await each._go_on()
+        note(path, [ADA], 1.0)
+
+    assert deliveries.told_of == [[1]] * 3
+    await rejected.close()
 
 
 async def test_who_may_still_be_sent_is_not_erased_yet(

@@ -102,6 +102,34 @@ def test_row_53_nothing_is_left_of_what_vendors_said_of_them(state: StateFile, p
     assert [each.reasons for each in state.jobs()] == [{"400 nor this": 2, ERASED: 4}]
 
 
+def test_row_53_nothing_is_left_of_what_vendors_said_of_letters_that_are_gone(state: StateFile, path: Path) -> None:
+    """Discarded, or delivered after all: only the log can tell then whose they were."""
+    job = state.add_job("replay", {}, 0, 1.0)
+    words = {20: f"400 {SECRET}", 21: f"422 {SECRET}", 51: "400 nor this"}
+    state.commit(
+        Changes(
+            outcomes=[Outcome(Place(0, number), "dead", reason, 1.0) for number, reason in words.items()],
+            replayed=[Replayed(Place(0, 60), 1, "dead", f"404 {SECRET}", 1.0)],
+            jobs={job.id: replace(job, reasons={f"404 {SECRET}": 1, "400 nor this": 2})},
+            dead_letters=[replace(make_letter(60), record=make_record(60, user="ada", event=event_of("ada", 60)))],
+        )
+    )
+    state.discard(EVERY)
+
+    erased = state.erase(ADA, frozenset({*range(1, 40), 60}))
+
+    assert (erased.letters, erased.parked) == (0, 10)
+    for file in path.parent.glob("one.sqlite*"):
+        assert SECRET.encode() not in file.read_bytes(), file
+    found = {number: state.outcome(Place(0, number)) for number in words}
+    assert {number: each.reason for number, each in found.items() if each} == {
+        20: ERASED,
+        21: ERASED,
+        51: "400 nor this",
+    }
+    assert [each.reasons for each in state.jobs()] == [{"400 nor this": 2, ERASED: 1}]
+
+
 @pytest.mark.usefixtures("careless_sqlite")
 def test_row_53_nothing_is_left_of_what_was_settled_before(path: Path) -> None:
     """It is no longer in any table, so that nobody finds it in the file when the person is to be forgotten."""

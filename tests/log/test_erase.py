@@ -85,9 +85,11 @@ async def test_row_53_nothing_of_theirs_is_left_in_any_file(log: SqliteLog, tmp_
     erased = await log.erase(ADA)
 
     assert (erased.events, erased.anonymous_ids, erased.left) == (len(THEIRS), {"phone"}, [])
+    assert erased.tombstones == THEIRS
     assert_erased(await read_all(log))
     assert_no_trace(tmp_path / "log")
-    assert (await log.erase(ADA)).events == 0
+    again = await log.erase(ADA)
+    assert (again.events, again.tombstones) == (0, erased.tombstones)
     report = check_log(tmp_path / "log")
     assert (report.is_sound, report.end) == (True, EVENTS)
 
