@@ -67,8 +67,14 @@ def _told_of(answer: dict[str, Any], ids: list[str]) -> Iterator[str]:
     others = answer.get("anonymous_ids")
     if others:
         yield (
-            f"Their events had these anonymousIds, too: {', '.join(others)}. What came with such an id alone is kept; if it is "
-            f"theirs: router suppressed add --anonymous {shlex.join(others)}"
+            f"Their events had these anonymousIds, too: {', '.join(others)}. What came with such an id alone is kept; if "
+            f"nobody else has them: router suppressed add --anonymous -- {shlex.join(others)}"
+        )
+    aliases = answer.get("aliases")
+    if aliases:
+        yield (
+            f"Alias calls joined them with these ids: {', '.join(aliases)}. What came under such an id is kept; if it is "
+            f"theirs: router suppressed add -- {shlex.join(aliases)} (anonymousIds with --anonymous)"
         )
     for path in answer.get("left", ()):
         yield f"Damaged, and may hold events of theirs; remove it once it is of no use: {path}"

@@ -154,5 +154,6 @@ class Suppression:
         return {
             "events": erased.events,
             "anonymous_ids": sorted(erased.anonymous_ids - self.people.anonymous_ids),
+            "aliases": sorted(erased.aliases - erased.anonymous_ids - self.people.user_ids - self.people.anonymous_ids),
             "left": [str(path) for path in erased.left],
         }

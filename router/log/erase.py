@@ -44,6 +44,8 @@ class Erased:
     """The sequences of all tombstones that the log has now, earlier ones, too."""
     anonymous_ids: set[str] = field(default_factory=set)
     """Those that their events carried beside their userId: events with such an id alone may be theirs or somebody else's."""
+    aliases: set[str] = field(default_factory=set)
+    """The ids in their alias events: the person's other names. Events with such an id may have none of the suppressed."""
     left: list[Path] = field(default_factory=list)
     """Damaged files, which nobody reads and which may hold events of theirs."""
 
@@ -65,6 +67,8 @@ def erase(segments: Segments, file: SegmentFile, suppressed: Suppressed, erased:
             _rewrite(segments, file, theirs, swap)
             erased.events += len(theirs)
             erased.tombstones |= {row.sequence for row in theirs}
+            aliases = [orjson.loads(row.event) for row in theirs if row.type == "alias"]
+            erased.aliases |= {each[name] for each in aliases for name in ("userId", "previousId") if name in each}
             erased.anonymous_ids |= {row.anonymous_id for row in theirs if row.anonymous_id is not None and row.user_id}
         erased.tombstones |= tombstones
         if file.mended:

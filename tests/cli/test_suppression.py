@@ -96,6 +96,7 @@ async def test_the_log_is_searched_before_the_states(deliveries: Deliveries, at_
     assert answer == {
         "events": 1,
         "anonymous_ids": [],
+        "aliases": [],
         "left": [],
         "rejected": 0,
         "dead_letters": 2,
@@ -187,9 +188,12 @@ async def test_a_stop_does_not_wait_for_what_can_be_erased_after_the_next_start(
 
 
 def test_an_id_of_an_event_is_no_command_of_the_shell() -> None:
-    """Whoever sends events chooses the anonymousIds in the command that the operator is told to run."""
-    answer = {"events": 1, "anonymous_ids": ["a1", "$(reboot)", "two words"], "problems": []}
+    """Whoever sends events chooses the ids in the command that the operator is told to run. Nor is it an option of it."""
+    ids = ["--config=x", "$(reboot)", "two words"]
 
-    _, told = _told_of(answer, ["ada"])
+    _, *told = _told_of({"events": 1, "anonymous_ids": ids, "aliases": ids, "problems": []}, ["ada"])
 
-    assert told.endswith("router suppressed add --anonymous a1 '$(reboot)' 'two words'")
+    assert [each.partition("router suppressed ")[2] for each in told] == [
+        "add --anonymous -- --config=x '$(reboot)' 'two words'",
+        "add -- --config=x '$(reboot)' 'two words' (anonymousIds with --anonymous)",
+    ]

@@ -85,7 +85,7 @@ async def test_row_53_nothing_of_theirs_is_left_in_any_file(log: SqliteLog, tmp_
     erased = await log.erase(ADA)
 
     assert (erased.events, erased.anonymous_ids, erased.left) == (len(THEIRS), {"phone"}, [])
-    assert erased.tombstones == THEIRS
+    assert (erased.tombstones, erased.aliases) == (THEIRS, {"ada", "u1"})
     assert_erased(await read_all(log))
     assert_no_trace(tmp_path / "log")
     again = await log.erase(ADA)
