@@ -15,6 +15,7 @@ from router.cli.output import ago, print_json, print_line, print_table
 from router.cli.wiring import suppressed_path
 from router.config import load_storage
 from router.counted import counted
+from router.errors import OperatorError
 from router.suppressed import IdKind
 from router.suppressed_file import read_suppressions
 
@@ -122,5 +123,8 @@ def remove(
 
 
 def _people(ids: list[str], is_anonymous: bool) -> list[tuple[IdKind, str]]:
+    """Raises OperatorError if one of *ids* can be nobody's."""
     check_given(*ids)
+    if not all(map(str.strip, ids)):
+        raise OperatorError("an id is empty, and no event has an empty one. Is a variable of the shell not set?")
     return [("anonymousId" if is_anonymous else "userId", id) for id in ids]

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from router.admin.answer import Answer
 from router.cli import suppression
-from router.cli.suppressed import _told_of
+from router.cli.suppressed import _people, _told_of
 from router.cli.suppression import Suppression
 from router.errors import OperatorError
 from router.event import Event
@@ -185,6 +185,13 @@ async def test_a_stop_does_not_wait_for_what_can_be_erased_after_the_next_start(
     async with asyncio.timeout(5):
         await running
     assert not is_erased(path)
+
+
+@pytest.mark.parametrize("id", ["", " \t"])
+def test_an_empty_id_is_refused(id: str) -> None:
+    """Who wrote "$ID" without having set it was told that the person was suppressed."""
+    with pytest.raises(OperatorError, match="an id is empty"):
+        _people(["ada", id], False)
 
 
 def test_an_id_of_an_event_is_no_command_of_the_shell() -> None:
