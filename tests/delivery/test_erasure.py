@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from router.delivery import state_file
 from router.delivery.letters import EVERY
 from router.delivery.outcome_table import ERASED
 from router.delivery.state import Changes, Erasure, Outcome, ParkedUser, Place, Replayed
@@ -156,6 +157,27 @@ def test_whoever_reads_the_state_is_named_as_what_hinders_it(state: StateFile, p
         assert state.erase(ADA) == Erasure(letters=29, events=29, parked=10, is_overwritten=False)
 
     assert state.erase(ADA) == Erasure(0, 0, 0, is_overwritten=True)
+
+
+def test_of_very_many_letters_no_more_are_looked_through_at_once_than_events_can_wait_for(
+    state: StateFile, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be ten gigabytes of them: a minute, in which nothing could be noted as delivered."""
+    monkeypatch.setattr(state_file, "ERASED_AT_ONCE", 10)  # of thirty letters, the last one Bob's
+    parts = []
+    after: int | None = 0
+    while after is not None:
+        parts.append(state.erase(ADA, after=after))
+        after = parts[-1].looked_through
+
+    assert parts == [
+        Erasure(10, 10, 0, is_overwritten=True, looked_through=10),
+        Erasure(10, 10, 0, is_overwritten=True, looked_through=20),
+        Erasure(9, 9, 0, is_overwritten=True, looked_through=30),
+        Erasure(0, 0, 10, is_overwritten=True),
+    ]
+    for file in path.parent.glob("one.sqlite*"):
+        assert SECRET.encode() not in file.read_bytes(), file
 
 
 @pytest.mark.timeout(20)

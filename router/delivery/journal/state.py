@@ -305,7 +305,7 @@ class JournaledState(StateFile):
             raise StateUnusable(f"{self.label}: they are discarded, but how many is not known: an answer was lost")
         return done
 
-    def erase(self, suppressed: Suppressed, buried: Set[int] = frozenset()) -> Erasure:
+    def erase(self, suppressed: Suppressed, buried: Set[int] = frozenset(), after: int = 0) -> Erasure:
         raise NotImplementedError("the entries of a journal stay until a snapshot")
 
     def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
