@@ -323,7 +323,7 @@ class StateFile:
         return [
             row
             for row in self._connection.execute(query, values)
-            if row[-1] and suppressed.names(orjson.loads(row[-1]))  # one that the log lost is empty
+            if row[-1] and suppressed.names_stored(row[-1])  # one that the log lost is empty
         ]
 
     def _erase_job_reasons(self, reasons: Set[str]) -> None:

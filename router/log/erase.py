@@ -68,7 +68,8 @@ def erase(segments: Segments, file: SegmentFile, suppressed: Suppressed, erased:
             erased.events += len(theirs)
             erased.tombstones |= {row.sequence for row in theirs}
             aliases = [orjson.loads(row.event) for row in theirs if row.type == "alias"]
-            erased.aliases |= {each[name] for each in aliases for name in ("userId", "previousId") if name in each}
+            ids = (each.get(name) for each in aliases for name in ("userId", "previousId"))
+            erased.aliases |= {id for id in ids if isinstance(id, str)}
             erased.anonymous_ids |= {row.anonymous_id for row in theirs if row.anonymous_id is not None and row.user_id}
         erased.tombstones |= tombstones
         if file.mended:
@@ -93,7 +94,7 @@ def _find(segments: Segments, file: SegmentFile, suppressed: Suppressed) -> tupl
         raise _Damaged from error
     if not all(row.is_sound() for row in rows):
         raise _Damaged
-    return [row for row in rows if suppressed.names(orjson.loads(row.event))], tombstones
+    return [row for row in rows if suppressed.names_stored(row.event)], tombstones
 
 
 def _rewrite(segments: Segments, file: SegmentFile, theirs: list[Row], swap: Swap) -> None:

@@ -190,6 +190,15 @@ def test_thousands_of_people_are_searched_for_at_once(state: StateFile) -> None:
     assert erased.letters == 29
 
 
+@pytest.mark.parametrize("stored", [b"\xff", b"[]", b"{}", b'{"type": "alias", "userId": []}'], ids=repr)
+def test_a_letter_that_is_no_event_is_nobodys(state: StateFile, stored: bytes) -> None:
+    """`router log copy` brings it from a cluster, where others may have put it. Nobody could be erased any more."""
+    state.commit(Changes(dead_letters=[replace(make_letter(90), record=make_record(90, event=stored))]))
+
+    assert state.erase(ADA).letters == 29
+    assert [letter.record.event for letter in state.letters.find()][-1] == stored
+
+
 def test_a_letter_of_events_that_the_log_lost_is_nobodys(state: StateFile) -> None:
     state.commit(Changes(dead_letters=[replace(make_letter(90), record=make_record(90, event=b""), events=5)]))
 
