@@ -115,7 +115,13 @@ class Suppression:
             async with self._changing:
                 left = [each.person for each in read_suppressions(self._path) if each.erased_s is None]
                 if left and isinstance(self._log, SqliteLog):
-                    problems = (await self._erase(left))["problems"]
+                    answer = await self._erase(left)
+                    problems = answer["problems"]
+                    if answer.get("left"):  # whoever has asked is not told any more
+                        _LOGGER.warning(
+                            "damaged files may hold events of suppressed people; remove them once they are of no use",
+                            files=answer["left"],
+                        )
         except OperatorError as error:
             problems = [str(error)]
         except Exception as error:  # whatever it is, all else goes on

@@ -17,6 +17,7 @@ from router.cli.suppressed import _people, _told_of
 from router.cli.suppression import Suppression
 from router.errors import OperatorError
 from router.event import Event
+from router.log.erase import Erased
 from router.log.record import Entry, Record
 from router.log.sqlite import LogOptions, SqliteLog
 from router.rejected import RejectedCalls
@@ -168,6 +169,22 @@ async def test_whatever_fails_is_told_once_and_tried_again(
         await running
 
     assert [each["event"] for each in logs] == ["not all of suppressed people could be erased, it is tried again"]
+    assert is_erased(path)
+
+
+async def test_damaged_files_are_named_after_a_kill_too(
+    deliveries: Deliveries, at_work: Suppression, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command, which would have named them, has ended with the router."""
+    erased = asyncio.Future[Erased]()
+    erased.set_result(Erased(left=[path.with_name("segment.sqlite")]))
+    monkeypatch.setattr(deliveries.log, "erase", lambda _: erased)
+    note(path, [ADA], 1.0)
+
+    with capture_logs() as logs:
+        await at_work._go_on()
+
+    assert [each["files"] for each in logs] == [[str(path.with_name("segment.sqlite"))]]
     assert is_erased(path)
 
 
