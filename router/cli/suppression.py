@@ -137,8 +137,11 @@ class Suppression:
         problems = list(so_far)
         try:
             answer |= await self._erase_log([person for person in people if person not in self._gone_from_log])
+        except NotStored as error:
+            problems.append(str(error))
+        try:
             answer["rejected"] = await self._rejected.erase(Suppressed.of(people))
-        except (OperatorError, NotStored) as error:
+        except OperatorError as error:
             problems.append(str(error))
         # After the log: what a backlog gives up becomes dead letters, whosesoever it is.
         answer |= await self._erase_states([tuple(each) for each in people], self._tombstones)  # as JSON knows them

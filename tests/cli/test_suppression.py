@@ -18,9 +18,10 @@ from router.cli.suppression import Suppression
 from router.errors import OperatorError
 from router.event import Event
 from router.log.erase import Erased
+from router.log.interface import LogAway
 from router.log.record import Entry, Record
 from router.log.sqlite import LogOptions, SqliteLog
-from router.rejected import RejectedCalls
+from router.rejected import RejectedCall, RejectedCalls
 from router.suppressed import Person, Suppressed
 from router.suppressed_file import read_suppressions
 from router.suppressed_file import suppress as note
@@ -139,13 +140,14 @@ async def test_a_disk_that_does_not_let_the_log_be_erased_hinders_nothing_else(
     deliveries: Deliveries, at_work: Suppression, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(_: object) -> None:
-        raise OperatorError("no room")
+        raise LogAway("no room")
 
     monkeypatch.setattr(deliveries.log, "erase", refuse)
+    at_work._rejected.keep([RejectedCall(1.0, "website", None, "invalid_id", "", "", "", '{"userId": "ada"}')])
 
     answer = await at_work.suppress([tuple(ADA)])
 
-    assert (answer["problems"], answer["dead_letters"]) == (["no room"], 2)
+    assert (answer["problems"], answer["rejected"], answer["dead_letters"]) == (["no room"], 1, 2)
     assert not is_erased(path)
 
 
