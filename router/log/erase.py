@@ -84,6 +84,8 @@ class _Damaged(Exception):
 
 def _find(segments: Segments, file: SegmentFile, suppressed: Suppressed) -> tuple[list[Row], set[int]]:
     """The events of *suppressed*, and the sequences of the tombstones that are there already."""
+    if file.is_suspect and not file.mended:
+        raise _Damaged
     ids = [orjson.dumps(list(each)).decode() for each in (suppressed.user_ids, suppressed.anonymous_ids)]
     try:
         with segments.connections.borrow(file.current) as connection:

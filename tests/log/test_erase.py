@@ -208,6 +208,31 @@ async def test_a_damaged_write_ahead_log_is_named_with_its_segment(log: SqliteLo
     await log.close()
 
 
+async def test_promise_1_an_emptied_segment_keeps_its_write_ahead_log_until_there_is_room_to_save_it(
+    log: SqliteLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite removes the write-ahead log of a database that is empty, and all that is left lies there."""
+    image = tmp_path / "image"
+    shutil.copytree(tmp_path / "log", image)
+    [wal] = image.glob("segment-*.sqlite-wal")
+    wal.with_name(wal.name.removesuffix("-wal")).write_bytes(b"")
+
+    def refuse(*_: Any) -> None:
+        raise OSError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("router.log.segments.rescue", refuse)
+        log = await SqliteLog.open(image, OPTIONS, StillClock())
+        with pytest.raises(LogAway):
+            await log.erase(ADA)
+
+    await log.erase(ADA)
+
+    found = await read_all(log)
+    assert [each.sequence for each in found if isinstance(each, Record)] == list(ENTRIES)
+    await log.close()
+
+
 @pytest.mark.parametrize("step", ["the draft is whole", "it has its name"])
 async def test_a_kill_on_the_way_leaves_the_old_one_or_the_new_one(
     log: SqliteLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
