@@ -60,11 +60,12 @@ def erase(segments: Segments, file: SegmentFile, suppressed: Suppressed, erased:
         mended = file.mended
         try:
             theirs, tombstones = _find(segments, file, suppressed)
+            if theirs:
+                _rewrite(segments, file, theirs, swap)
         except _Damaged:
             segments.mend(file, mended)
             continue
         if theirs:
-            _rewrite(segments, file, theirs, swap)
             erased.events += len(theirs)
             erased.tombstones |= {row.sequence for row in theirs}
             aliases = [orjson.loads(row.event) for row in theirs if row.type == "alias"]
@@ -79,7 +80,7 @@ def erase(segments: Segments, file: SegmentFile, suppressed: Suppressed, erased:
 
 
 class _Damaged(Exception):
-    """The segment can't be read as it is, or one of their events can't."""
+    """The segment can't be read as it is, or one of its events can't."""
 
 
 def _find(segments: Segments, file: SegmentFile, suppressed: Suppressed) -> tuple[list[Row], set[int]]:
@@ -103,7 +104,11 @@ def _rewrite(segments: Segments, file: SegmentFile, theirs: list[Row], swap: Swa
     current, mended = file.current, file.mended
     _fold(file, current)
     with _draft_of(file, segments.log_id) as draft:
-        _fill(draft, current, theirs)
+        try:
+            _fill(draft, current, theirs)
+        except sqlite3.Error as error:  # met only now: in the events of others
+            segments.check_passing(file, error)
+            raise _Damaged from error
         sync_file(draft)
         swap(lambda: segments.replace(file, draft, mended))
 

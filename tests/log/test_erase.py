@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import pytest
 from router.event import Event
 from router.log.checkup import check_log
 from router.log.interface import LogAway
-from router.log.record import Entry, Record
+from router.log.record import Entry, Record, last_of
+from router.log.schema import PAGE_BYTES
 from router.log.segments import Segments
 from router.log.sqlite import LogOptions, SqliteLog
 from router.log.tombstone import tombstone
@@ -191,6 +193,28 @@ async def test_a_damaged_segment_is_saved_first_and_its_file_is_named(log: Sqlit
     await log.close()
 
 
+async def test_damage_in_the_events_of_others_does_not_hinder_it(tmp_path: Path) -> None:
+    """It is met only when they are copied, and perhaps nobody reads the segment any more who would have it saved."""
+    big = replace(ENTRIES[2], message_id="big", event=ENTRIES[2].event.replace(b'"m2"', b'"%b"' % (b"filler" * 5_000)))
+    log = await SqliteLog.open(tmp_path / "log", OPTIONS, StillClock())
+    await log.append([big, ENTRIES[5]])
+    await log.erase(Suppressed())  # seals it
+    await log.close()
+    damaged = tmp_path / "log" / "segment-00000000000000000001.sqlite"
+    data = damaged.read_bytes()
+    lost = (data.rindex(b"filler" * 100) // PAGE_BYTES - 1) * PAGE_BYTES  # which names the next
+    damaged.write_bytes(data[:lost] + bytes(PAGE_BYTES) + data[lost + PAGE_BYTES :])
+    log = await SqliteLog.open(tmp_path / "log", OPTIONS, StillClock())
+
+    erased = await log.erase(ADA)
+
+    assert (erased.events, erased.left) == (1, [damaged])
+    [gap, found] = await read_all(log)
+    assert isinstance(found, Record)
+    assert (last_of(gap), found.event) == (1, tombstone("track", "m5", NOW_S))
+    await log.close()
+
+
 async def test_a_damaged_write_ahead_log_is_named_with_its_segment(log: SqliteLog, tmp_path: Path) -> None:
     """After a kill it holds most of the last segment: whoever removed the segment alone would leave it."""
     image = tmp_path / "image"
@@ -264,7 +288,9 @@ async def test_a_kill_on_the_way_leaves_the_old_one_or_the_new_one(
 @contextmanager
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> Any:
     def refuse(*_: Any) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
+        full = sqlite3.OperationalError("database or disk is full")
+        full.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise full
 
     with monkeypatch.context() as patch:
         patch.setattr("router.log.erase._fill", refuse)
