@@ -92,10 +92,13 @@ def _find(segments: Segments, file: SegmentFile, suppressed: Suppressed) -> tupl
         with segments.connections.borrow(file.current) as connection:
             rows = [Row(*values) for values in connection.execute(_MAY_BE_THEIRS, ids).fetchall()]
             tombstones = {sequence for (sequence,) in connection.execute(_TOMBSTONES).fetchall()}
+            (count,) = connection.execute("SELECT count(*) FROM events").fetchone()
     except sqlite3.Error as error:
         segments.check_passing(file, error)
         raise _Damaged from error
-    if not all(row.is_sound() for row in rows):
+    last = segments.last_of(file)
+    is_whole = file.mended or last is None or count == last - file.first + 1
+    if not is_whole or not all(row.is_sound() for row in rows):
         raise _Damaged
     return [row for row in rows if suppressed.names_stored(row.event)], tombstones
 

@@ -215,6 +215,27 @@ async def test_damage_in_the_events_of_others_does_not_hinder_it(tmp_path: Path)
     await log.close()
 
 
+async def test_promise_1_events_that_only_the_pages_still_have_are_saved_first(tmp_path: Path) -> None:
+    """SQLite passes a page over that no other page names any more. In a copy it would not be."""
+    log = await SqliteLog.open(tmp_path / "log", LogOptions(), StillClock())
+    await log.append(list(ENTRIES.values()))
+    await log.erase(Suppressed())  # seals it
+    await log.close()
+    segment = tmp_path / "log" / "segment-00000000000000000001.sqlite"
+    data = bytearray(segment.read_bytes())
+    inner = next(place for place in range(0, len(data), PAGE_BYTES) if data[place] == 5)  # it names the other pages
+    data[inner + 4] -= 1  # one fewer than it did
+    segment.write_bytes(data)
+    log = await SqliteLog.open(tmp_path / "log", LogOptions(), StillClock())
+
+    await log.erase(ADA)
+
+    found = await read_all(log)
+    assert_erased(found)
+    assert len(found) == EVENTS
+    await log.close()
+
+
 async def test_a_damaged_write_ahead_log_is_named_with_its_segment(log: SqliteLog, tmp_path: Path) -> None:
     """After a kill it holds most of the last segment: whoever removed the segment alone would leave it."""
     image = tmp_path / "image"
