@@ -12,6 +12,7 @@ from typing import Final
 
 from router.delivery.outcome_group import MAX_SPAN, OutcomeGroup, group
 from router.delivery.state import Outcome
+from router.log.segments import PARTITION
 
 SCHEMA: Final = """
 CREATE TABLE outcomes (
@@ -78,13 +79,16 @@ class OutcomeTable:
 
 def erase_reasons(connection: sqlite3.Connection, table: str, sequences: Set[int]) -> set[str]:
     """Forget why the events with these *sequences* are dead, in a *table* of groups: for all of a group, since they share the
-    words. Returns the words."""
-    query = f"SELECT id, reason, first, last, offsets FROM {table} WHERE kind = 'dead' AND reason != ?"
-    groups = {
-        id: reason
-        for id, reason, *packed in connection.execute(query, (ERASED,))
-        if not sequences.isdisjoint(unpack(*packed))
-    }
+    words. Returns the words. A log that can be erased has one partition."""
+    if not sequences:
+        return set()
+    first, last = min(sequences), max(sequences)
+    rows = connection.execute(
+        f"SELECT id, reason, first, last, offsets FROM {table} "
+        "WHERE partition = ? AND last BETWEEN ? AND ? AND first <= ? AND kind = 'dead' AND reason != ?",
+        (PARTITION, first, last + MAX_SPAN, last, ERASED),
+    )
+    groups = {id: reason for id, reason, *packed in rows if not sequences.isdisjoint(unpack(*packed))}
     connection.executemany(f"UPDATE {table} SET reason = ? WHERE id = ?", [(ERASED, id) for id in groups])
     return set(groups.values())
 

@@ -295,7 +295,6 @@ class StateFile:
         found = self._theirs(suppressed, query, (after, last))
         if not found:
             return 0, 0
-        # A log that can be erased has one partition.
         self._erase_words({sequence for _, sequence, *_ in found}, {reason for *_, reason, _ in found})
         return self.discard(Choice(ids=[id for id, *_ in found]), len(found))
 
