@@ -225,12 +225,15 @@ class Store:
             sealed.seal()
 
     def seal(self) -> None:
-        """Seal the active segment, if it holds anything, and begin another: what is stored so far is not added to any more.
+        """Seal the active segment, if it holds anything, and begin another: what is stored so far is not added to any more, and
+        where each segment ends is known from the next one.
 
         Raises:
             sqlite3.Error, OSError: no room, or a failing disk.
         """
         self._roll()
+        if self._active is None:
+            self._begin()
 
     def _begin(self) -> None:
         """Start a segment after the last sequence ever given out."""

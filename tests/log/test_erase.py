@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
@@ -233,6 +234,27 @@ async def test_promise_1_events_that_only_the_pages_still_have_are_saved_first(t
     found = await read_all(log)
     assert_erased(found)
     assert len(found) == EVENTS
+    await log.close()
+
+
+async def test_promise_1_a_segment_that_a_failing_disk_ended_is_looked_at_to_its_end(tmp_path: Path) -> None:
+    """SQLite drops all of a write-ahead log that lies behind a bad sector, and says nothing."""
+    log = await SqliteLog.open(tmp_path / "log", LogOptions(tail_bytes=0), StillClock())
+    for first in range(1, 101, 5):
+        await log.append([ENTRIES[number] for number in range(first, first + 5)])
+    [path] = (tmp_path / "log").glob("segment-*.sqlite")
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as reading:
+        reading.execute("SELECT count(*) FROM events").fetchone()
+        assert log._writer is not None
+        assert log._store is not None
+        await asyncio.wrap_future(log._writer.run(log._store.retire))
+    wal = path.with_name(path.name + "-wal")
+    wal.write_bytes(wal.read_bytes().replace(b'"messageId":"m51"', b'"messageId":"x51"', 1))
+
+    await log.erase(ADA)
+
+    assert_erased(await read_all(log))
+    assert log.end(PARTITION) == len(await read_all(log)) == 100
     await log.close()
 
 
