@@ -145,7 +145,6 @@ class RejectedCalls:
         try:
             if self._connection is None:
                 self._connection = _open(self._path)
-            self._connection.execute("PRAGMA secure_delete = ON").fetchall()
             ids = _ids_of(suppressed)
             theirs = [
                 (id,) for id, call in self._connection.execute("SELECT id, call FROM calls") if _has_any(call, ids)
@@ -209,6 +208,7 @@ def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA secure_delete = ON").fetchall()  # of whom an old call was, nobody can tell later
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == 0:
         with connection:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Self, get_args
 
+import orjson
+
 from router.event import Document
 
 IdKind = Literal["userId", "anonymousId"]
@@ -55,6 +57,13 @@ class Suppressed:
             return True
         previous = document.get("previousId") if document["type"] == "alias" else None
         return previous in self.user_ids or previous in self.anonymous_ids
+
+    def names_stored(self, event: bytes) -> bool:
+        """`names` for an event as it is stored. What is no event, as others may put into a cluster's log, is nobody's."""
+        try:
+            return self.names(orjson.loads(event))
+        except (ValueError, TypeError, AttributeError, KeyError):
+            return False
 
 
 NOBODY: Final = Suppressed()

@@ -14,6 +14,7 @@ from router import rejected
 from router.errors import OperatorError
 from router.rejected import MAX_CALL_CHARS, RejectedCall, RejectedCalls, call_text, list_rejected
 from router.suppressed import Person, Suppressed
+from tests.careless_sqlite import careless_sqlite  # noqa: F401 - a fixture
 from tests.log.unreadable import unwritable
 
 
@@ -86,6 +87,25 @@ async def test_row_53_calls_with_an_id_of_suppressed_people_are_erased_and_no_mo
     calls.keep([replace(theirs, message_id="m3")])
     await calls.close()
     assert ("m3" not in [each["message_id"] for each in list_rejected(path)]) == is_theirs
+
+
+@pytest.mark.usefixtures("careless_sqlite")
+async def test_row_53_nothing_is_left_of_calls_that_gave_way_to_newer_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rejected, "KEPT", 10)
+    path = tmp_path / "rejected.sqlite"
+    calls = RejectedCalls(path)
+    for number in range(30):
+        calls.keep([replace(call(number), call=call_text({"userId": "ada", "text": "her word" * 300}))])
+    for number in range(30, 40):
+        calls.keep([call(number)])
+
+    await calls.erase(Suppressed.of([Person("userId", "ada")]))
+
+    for file in tmp_path.iterdir():
+        assert b"her word" not in file.read_bytes(), file
+    await calls.close()
 
 
 async def test_promise_8_no_more_than_so_many_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

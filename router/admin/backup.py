@@ -42,11 +42,17 @@ class Backup:
 
 
 def back_up(
-    log: Path, states: Path, target: Path, others: tuple[Path, ...] = (), after_bulk: Callable[[], None] = lambda: None
+    log: Path,
+    states: Path,
+    target: Path,
+    others: tuple[Path, ...] = (),
+    adapt: Callable[[Path], None] = lambda draft: None,
+    after_bulk: Callable[[], None] = lambda: None,
 ) -> Backup:
     """Copy the log in *log*, the states in *states* and the databases *others* into *target*, laid out as a data directory.
 
-    *target* gets its name only when the backup is complete. *after_bulk* is for tests: what happens while a backup is taken.
+    *target* gets its name only when the backup is complete. *adapt* is called with its draft once all is copied. *after_bulk*
+    is for tests: what happens while a backup is taken.
 
     Raises:
         OperatorError: there is nothing to copy, *target* has something in it, or it can't be written.
@@ -63,6 +69,7 @@ def back_up(
         _remove_drafts(target.parent)
         with _draft_in(target.parent) as draft:
             backup = _fill(draft, log, states, others, after_bulk)
+            adapt(draft)
             hand_over(draft, log)
             draft.rename(target)
             (target / _UNDER_WAY).unlink()  # only now, or another backup could take the draft for nobody's

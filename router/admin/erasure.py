@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Sequence
+from collections.abc import Container, Sequence, Set
+from functools import partial
 
 from router.admin.answer import Answer
 from router.admin.reach import Reach
+from router.delivery.state import Erasure, State
 from router.errors import OperatorError
 from router.suppressed import Suppressed, people_of
 
@@ -17,29 +19,38 @@ class ErasureOperation:
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
 
-    async def erase(self, people: Sequence[Sequence[str]], without: Container[str] = ()) -> Answer:
-        """Erase what is kept of *people* (kind and id of each), who are suppressed by now: dead letters, parked events. Not of
-        the destinations in *without*.
+    async def erase(
+        self, people: Sequence[Sequence[str]], tombstones: Sequence[int], without: Container[str] = ()
+    ) -> Answer:
+        """Erase what is kept of *people* (kind and id of each), who are suppressed by now: dead letters, parked events, and
+        what vendors said of events that are *tombstones* by now (their sequences). Not of the destinations in *without*.
 
         ``problems`` says what could not be erased.
         """
-        suppressed = Suppressed.of(people_of(people))
+        suppressed, buried = Suppressed.of(people_of(people)), frozenset(tombstones)
         answer: Answer = {"dead_letters": 0, "parked": 0, "problems": []}
 
         async def erase_at(name: str) -> None:
-            try:
-                erased = await self._reach.ask(name, lambda state: state.erase(suppressed))
-            except OperatorError as error:
-                answer["problems"].append(f"{name}: {error}")
-                return
+            after: int | None = 0
+            while after is not None:  # part by part: the destination goes on in between
+                try:
+                    erased = await self._reach.ask(name, partial(_erase, suppressed, buried, after))
+                except OperatorError as error:
+                    answer["problems"].append(f"{name}: {error}")
+                    return
+                answer["dead_letters"] += erased.letters
+                answer["parked"] += erased.parked
+                if self._reach.fleet and name in self._reach.fleet.berths:
+                    self._reach.fleet.berths[name].ledger.note_discarded(erased.events)
+                after = erased.looked_through
             if not erased.is_overwritten:
                 answer["problems"].append(
                     f"{name}: somebody reads its state, so what was erased still lies in its file"
                 )
-            answer["dead_letters"] += erased.letters
-            answer["parked"] += erased.parked
-            if self._reach.fleet and name in self._reach.fleet.berths:
-                self._reach.fleet.berths[name].ledger.note_discarded(erased.events)
 
         await asyncio.gather(*(erase_at(name) for name in self._reach.with_state() if name not in without))
         return answer
+
+
+def _erase(suppressed: Suppressed, buried: Set[int], after: int, state: State) -> Erasure:
+    return state.erase(suppressed, buried, after)

@@ -108,11 +108,11 @@ class Gathering:
             ]
         return gathered
 
-    async def erase(self, people: Sequence[Sequence[str]]) -> Answer:
+    async def erase(self, people: Sequence[Sequence[str]], tombstones: Sequence[int]) -> Answer:
         """As `ErasureOperation.erase`."""
         names = {name for crew in self._crews for name in crew.names}
-        answer = await self._operations.erase(people, without=names)
-        for crew, erased in await self._ask_all("erase", ERASE_S, people=people):
+        answer = await self._operations.erase(people, tombstones, without=names)
+        for crew, erased in await self._ask_all("erase", ERASE_S, people=people, tombstones=tombstones):
             if isinstance(erased, Down):
                 answer["problems"].append(f"{', '.join(sorted(crew.names))}: {erased}")
                 continue

@@ -121,7 +121,7 @@ class Daemon:
             self._rejected,
             self._clock,
             self._enforce,
-            lambda people: self._deliveries.calls()["erase"](people=people),
+            lambda people, tombstones: self._deliveries.calls()["erase"](people=people, tombstones=tombstones),
         )
         self._metrics = CollectorRegistry()
         try:

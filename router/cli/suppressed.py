@@ -15,6 +15,7 @@ from router.cli.output import ago, print_json, print_line, print_table
 from router.cli.wiring import suppressed_path
 from router.config import load_storage
 from router.counted import counted
+from router.errors import OperatorError
 from router.suppressed import IdKind
 from router.suppressed_file import read_suppressions
 
@@ -67,8 +68,14 @@ def _told_of(answer: dict[str, Any], ids: list[str]) -> Iterator[str]:
     others = answer.get("anonymous_ids")
     if others:
         yield (
-            f"Their events had these anonymousIds, too: {', '.join(others)}. What came with such an id alone is kept; if it is "
-            f"theirs: router suppressed add --anonymous {shlex.join(others)}"
+            f"Their events had these anonymousIds, too: {', '.join(others)}. What came with such an id alone is kept; if "
+            f"nobody else has them: router suppressed add --anonymous -- {shlex.join(others)}"
+        )
+    aliases = answer.get("aliases")
+    if aliases:
+        yield (
+            f"Alias calls joined them with these ids: {', '.join(aliases)}. What came under such an id is kept; if it is "
+            f"theirs: router suppressed add -- {shlex.join(aliases)} (anonymousIds with --anonymous)"
         )
     for path in answer.get("left", ()):
         yield f"Damaged, and may hold events of theirs; remove it once it is of no use: {path}"
@@ -116,5 +123,8 @@ def remove(
 
 
 def _people(ids: list[str], is_anonymous: bool) -> list[tuple[IdKind, str]]:
+    """Raises OperatorError if one of *ids* can be nobody's."""
     check_given(*ids)
+    if not all(map(str.strip, ids)):
+        raise OperatorError("an id is empty, and no event has an empty one. Is a variable of the shell not set?")
     return [("anonymousId" if is_anonymous else "userId", id) for id in ids]

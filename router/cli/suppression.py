@@ -43,7 +43,7 @@ class Suppression:
         rejected: RejectedCalls,
         clock: Clock,
         enforce: Callable[[Suppressed], Awaitable[list[str]]],
-        erase_states: Callable[[Sequence[Sequence[str]]], Awaitable[Answer]],
+        erase_states: Callable[[Sequence[Sequence[str]], Sequence[int]], Awaitable[Answer]],
     ) -> None:
         """
         Args:
@@ -61,6 +61,8 @@ class Suppression:
         self._changing = asyncio.Lock()
         self._gone_from_log: set[Person] = set()
         """Suppressed people of whom the log has nothing any more, as far as this run knows."""
+        self._tombstones: list[int] = []
+        """The sequences of all tombstones in the log, as it was last searched."""
         self._told: list[str] = []
         """What was last told to hinder the erasing."""
 
@@ -113,7 +115,13 @@ class Suppression:
             async with self._changing:
                 left = [each.person for each in read_suppressions(self._path) if each.erased_s is None]
                 if left and isinstance(self._log, SqliteLog):
-                    problems = (await self._erase(left))["problems"]
+                    answer = await self._erase(left)
+                    problems = answer["problems"]
+                    if answer.get("left"):  # whoever has asked is not told any more
+                        _LOGGER.warning(
+                            "damaged files may hold events of suppressed people; remove them once they are of no use",
+                            files=answer["left"],
+                        )
         except OperatorError as error:
             problems = [str(error)]
         except Exception as error:  # whatever it is, all else goes on
@@ -129,11 +137,14 @@ class Suppression:
         problems = list(so_far)
         try:
             answer |= await self._erase_log([person for person in people if person not in self._gone_from_log])
+        except NotStored as error:
+            problems.append(str(error))
+        try:
             answer["rejected"] = await self._rejected.erase(Suppressed.of(people))
-        except (OperatorError, NotStored) as error:
+        except OperatorError as error:
             problems.append(str(error))
         # After the log: what a backlog gives up becomes dead letters, whosesoever it is.
-        answer |= await self._erase_states([tuple(each) for each in people])  # as JSON knows them
+        answer |= await self._erase_states([tuple(each) for each in people], self._tombstones)  # as JSON knows them
         problems += answer["problems"]
         if not problems:
             try:
@@ -147,8 +158,11 @@ class Suppression:
         assert isinstance(self._log, SqliteLog)
         erased = await self._log.erase(Suppressed.of(people)) if people else Erased()
         self._gone_from_log.update(people)
+        if people:
+            self._tombstones = sorted(erased.tombstones)
         return {
             "events": erased.events,
             "anonymous_ids": sorted(erased.anonymous_ids - self.people.anonymous_ids),
+            "aliases": sorted(erased.aliases - erased.anonymous_ids - self.people.user_ids - self.people.anonymous_ids),
             "left": [str(path) for path in erased.left],
         }

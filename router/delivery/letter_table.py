@@ -78,6 +78,12 @@ class LetterTable:
         (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM dead_letters").fetchone()
         return int(last)
 
+    def id_after(self, id: int, count: int) -> int | None:
+        """The id of the letter that is the last of the next *count* after *id*; None if there are fewer."""
+        query = "SELECT id FROM dead_letters WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?"
+        row = self._connection.execute(query, (id, count - 1)).fetchone()
+        return row and int(row[0])
+
     def groups(self, choice: Choice = EVERY) -> list[Group]:
         """By cause, the most letters first."""
         condition, values = _where_of(choice)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Final
 
 from router.delivery.outcome_group import MAX_SPAN, OutcomeGroup, group
-from router.delivery.state import Outcome, Place
+from router.delivery.state import Outcome
+from router.log.segments import PARTITION
 
 SCHEMA: Final = """
 CREATE TABLE outcomes (
@@ -67,28 +68,29 @@ class OutcomeTable:
         ).fetchone()
         return int(last or 0)
 
-    def erase_reasons(self, places: Iterable[Place]) -> None:
-        """Forget why the events at *places* are dead."""
-        erase_reasons(self._connection, "outcomes", places)
+    def erase_reasons(self, sequences: Set[int]) -> set[str]:
+        """Forget why the events with these *sequences* are dead. Returns what it was."""
+        return erase_reasons(self._connection, "outcomes", sequences)
 
     def forget(self, partition: int, before: int) -> None:
         """Drop the groups that lie below *before*."""
         self._connection.execute("DELETE FROM outcomes WHERE partition = ? AND last < ?", (partition, before))
 
 
-def erase_reasons(connection: sqlite3.Connection, table: str, places: Iterable[Place]) -> None:
-    """Forget why the events at *places* are dead, in a *table* of groups: for all of a group, since they share the words."""
-    groups = {
-        id
-        for place in places
-        for id, *packed in connection.execute(
-            f"SELECT id, first, last, offsets FROM {table} "
-            "WHERE partition = ?1 AND last BETWEEN ?2 AND ?2 + ?3 AND first <= ?2 AND kind = 'dead'",
-            (*place, MAX_SPAN),
-        )
-        if place.sequence in unpack(*packed)
-    }
+def erase_reasons(connection: sqlite3.Connection, table: str, sequences: Set[int]) -> set[str]:
+    """Forget why the events with these *sequences* are dead, in a *table* of groups: for all of a group, since they share the
+    words. Returns the words. A log that can be erased has one partition."""
+    if not sequences:
+        return set()
+    first, last = min(sequences), max(sequences)
+    rows = connection.execute(
+        f"SELECT id, reason, first, last, offsets FROM {table} "
+        "WHERE partition = ? AND last BETWEEN ? AND ? AND first <= ? AND kind = 'dead' AND reason != ?",
+        (PARTITION, first, last + MAX_SPAN, last, ERASED),
+    )
+    groups = {id: reason for id, reason, *packed in rows if not sequences.isdisjoint(unpack(*packed))}
     connection.executemany(f"UPDATE {table} SET reason = ? WHERE id = ?", [(ERASED, id) for id in groups])
+    return set(groups.values())
 
 
 def pack(sequences: Sequence[int]) -> bytes:

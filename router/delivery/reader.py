@@ -19,6 +19,7 @@ from router.delivery.transit import Transit
 from router.delivery.under_way import UnderWay
 from router.log.interface import Log
 from router.log.record import Gap, Record
+from router.suppressed import Suppressed
 
 READ_LIMIT = 500
 READ_AT_A_STRETCH = 50
@@ -53,9 +54,10 @@ class Reader:
         clock: Clock,
         is_ordered: bool,
         is_repeat: Callable[[Record], bool] | None,
+        suppressed: Suppressed,
         take_up: Callable[[Transit], None],
     ) -> None:
-        """*is_repeat* says whether a record repeats an earlier one of the log."""
+        """*is_repeat* says whether a record repeats an earlier one of the log. Events of *suppressed* are not put by."""
         self._log = log
         self._ledger = ledger
         self._under_way = under_way
@@ -67,6 +69,7 @@ class Reader:
         self._clock = clock
         self._is_ordered = is_ordered
         self._is_repeat = is_repeat
+        self._suppressed = suppressed
         self._take_up = take_up
         self._shed_up_to: dict[int, int] = {}
         self._logger = structlog.get_logger().bind(destination=ledger.name)
@@ -99,7 +102,7 @@ class Reader:
                     continue
                 while self.must_wait and not self._is_shed(partition, sequence):
                     await self._changed.wait()
-                if self._shed_up_to and self._is_shed(partition, sequence):
+                if self._shed_up_to and self._is_shed(partition, sequence) and not self._is_theirs(record):
                     self._ledger.kill(record, SHED)
                 elif is_repeat:
                     self._ledger.skip(Transit(record, "log"), REPEAT)
@@ -157,9 +160,14 @@ class Reader:
             self._ledger.lose(Gap(gap.partition, first, last, gap.reason))
             self._logger.error("events lost in the log", first=first, last=last, reason=gap.reason)
 
+    def _is_theirs(self, record: Record) -> bool:
+        """Whether the event is of somebody who is suppressed. It may have been read before it was erased from the log: what is
+        put by of it now, nobody would erase any more."""
+        return bool(self._suppressed) and self._suppressed.names_stored(record.event)
+
     def _take(self, record: Record) -> None:
         line = line_of(record, self._is_ordered)
-        if line in self._ledger.parked:
+        if line in self._ledger.parked and not self._is_theirs(record):
             self._ledger.park(record, BEHIND, line)
             self._ledger.count(WAITED, BEHIND_PARKED)
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Final
 
 from router.delivery.outcome_group import MAX_SPAN, group
@@ -51,9 +51,9 @@ class ReplayTable:
             if first <= sequence <= last
         }
 
-    def erase_reasons(self, places: Iterable[Place]) -> None:
-        """Forget why the events at *places* are dead."""
-        erase_reasons(self._connection, "replays", places)
+    def erase_reasons(self, sequences: Set[int]) -> set[str]:
+        """Forget why the events with these *sequences* are dead. Returns what it was."""
+        return erase_reasons(self._connection, "replays", sequences)
 
     def forget(self, partition: int, before: int) -> None:
         """Drop the groups that lie below *before*."""

@@ -13,7 +13,7 @@ position are read from the log again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, Self
@@ -121,6 +121,8 @@ class Erasure(NamedTuple):
     parked: int
     is_overwritten: bool
     """Whether nothing of it is left in any file. Else somebody who reads the state has hindered that."""
+    looked_through: int | None = None
+    """The id of the last dead letter that was looked at; None: all is done."""
 
 
 @dataclass(slots=True)
@@ -219,9 +221,12 @@ class State(Protocol):
         Returns how many letters that were, and how many events outside of replays.
         """
 
-    def erase(self, suppressed: Suppressed) -> Erasure:
+    def erase(self, suppressed: Suppressed, buried: Set[int] = frozenset(), after: int = 0) -> Erasure:
         """Throw away the dead letters of *suppressed*, as `discard` does, and leave only tombstones of their parked events; and
-        nothing of what vendors said of either."""
+        nothing of what vendors said of either, or of the events whose sequences are *buried*: letters of those may be gone.
+
+        One call looks at so many letters with ids above *after* as events can wait for. Call it until it is done.
+        """
 
     def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
         """Note a replay or a retry to be run. The destination's worker takes it up."""

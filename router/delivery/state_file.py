@@ -44,6 +44,10 @@ _WAL_PAGES: Final = 250
 as much of a full disk."""
 GROWS_BY_BYTES: Final = 2_000_000
 """What a state grows by while a million events are settled: 1 MB is the write-ahead log."""
+ERASED_AT_ONCE: Final = 10_000
+"""Dead letters that are looked through in one transaction when people are erased. Events wait for it, some 50 ms."""
+_MOST: Final = 2**63 - 1
+"""The highest id that SQLite gives out."""
 
 
 class StateOlder(OperatorError):
@@ -279,37 +283,51 @@ class StateFile:
             )
         return letters, events
 
-    def erase(self, suppressed: Suppressed) -> Erasure:
+    def erase(self, suppressed: Suppressed, buried: Set[int] = frozenset(), after: int = 0) -> Erasure:
         """See `State.erase`. What is erased is overwritten in the file, too."""
-        run = self._connection.executemany
-        self._connection.execute("PRAGMA secure_delete = ON").fetchall()
         with self._transaction():
-            found = self._theirs("SELECT id, partition, sequence, reason, event FROM dead_letters", suppressed)
-            letters, events = self.discard(Choice(ids=[id for id, *_ in found]), len(found))
-            places = {Place(partition, sequence) for _, partition, sequence, *_ in found}
-            self._outcomes.erase_reasons(places)
-            self._replays.erase_reasons(places)
-            self._erase_job_reasons({reason for *_, reason, _ in found})
-            parked = [
-                (tombstone(kind, message_id, received_s), ERASED, partition, sequence)
-                for partition, sequence, kind, message_id, received_s, _ in self._theirs(
-                    "SELECT partition, sequence, type, message_id, received_at_s, event FROM parked", suppressed
-                )
-            ]
-            run("UPDATE parked SET event = ?, reason = ? WHERE partition = ? AND sequence = ?", parked)
-            run(
-                "UPDATE settled_payloads SET refused = ? WHERE refused != '' AND partition = ? AND sequence = ?",
-                [each[1:] for each in parked],
-            )
+            last = self.letters.id_after(after, ERASED_AT_ONCE)
+            letters, events = self._erase_letters(suppressed, after, _MOST if last is None else last)
+            if last is not None:
+                return Erasure(letters, events, 0, is_overwritten=True, looked_through=last)
+            self._erase_words(buried)
+            parked = self._erase_parked(suppressed)
         (is_busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return Erasure(letters, events, len(parked), is_overwritten=not is_busy)
+        return Erasure(letters, events, parked, is_overwritten=not is_busy)
 
-    def _theirs(self, query: str, suppressed: Suppressed) -> list[tuple[Any, ...]]:
+    def _erase_letters(self, suppressed: Suppressed, after: int, last: int) -> tuple[int, int]:
+        query = "SELECT id, sequence, reason, event FROM dead_letters WHERE id > ? AND id <= ?"
+        found = self._theirs(suppressed, query, (after, last))
+        if not found:
+            return 0, 0
+        self._erase_words({sequence for _, sequence, *_ in found}, {reason for *_, reason, _ in found})
+        return self.discard(Choice(ids=[id for id, *_ in found]), len(found))
+
+    def _erase_words(self, sequences: Set[int], words: Set[str] = frozenset()) -> None:
+        """Forget why the events with these *sequences* are dead, and *words* said of them besides."""
+        outcomes, replays = self._outcomes.erase_reasons(sequences), self._replays.erase_reasons(sequences)
+        self._erase_job_reasons(words | outcomes | replays)
+
+    def _erase_parked(self, suppressed: Suppressed) -> int:
+        query = "SELECT partition, sequence, type, message_id, received_at_s, event FROM parked"
+        parked = [
+            (tombstone(kind, message_id, received_s), ERASED, partition, sequence)
+            for partition, sequence, kind, message_id, received_s, _ in self._theirs(suppressed, query)
+        ]
+        run = self._connection.executemany
+        run("UPDATE parked SET event = ?, reason = ? WHERE partition = ? AND sequence = ?", parked)
+        run(
+            "UPDATE settled_payloads SET refused = ? WHERE refused != '' AND partition = ? AND sequence = ?",
+            [each[1:] for each in parked],
+        )
+        return len(parked)
+
+    def _theirs(self, suppressed: Suppressed, query: str, values: Sequence[int] = ()) -> list[tuple[Any, ...]]:
         """The rows of *query*, with the event in the last column, whose event is of *suppressed*."""
         return [
             row
-            for row in self._connection.execute(query)
-            if row[-1] and suppressed.names(orjson.loads(row[-1]))  # one that the log lost is empty
+            for row in self._connection.execute(query, values)
+            if row[-1] and suppressed.names_stored(row[-1])  # one that the log lost is empty
         ]
 
     def _erase_job_reasons(self, reasons: Set[str]) -> None:
@@ -490,6 +508,8 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        # Not only while people are erased: what is deleted before, nobody finds again. Not every SQLite is built to do so.
+        connection.execute("PRAGMA secure_delete = ON").fetchall()
     except BaseException:
         connection.close()
         raise

@@ -155,6 +155,7 @@ class Worker:
             clock,
             destination.is_ordered,
             is_repeat,
+            destination.suppressed,
             self._preparation.take_up,
         )
 

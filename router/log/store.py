@@ -218,7 +218,8 @@ class Store:
         return since_s is not None and abs(self._clock() - since_s) > self._options.segment_age_s
 
     def seal(self) -> None:
-        """Seal the active segment, if it holds anything, and begin another: what is stored so far is not added to any more.
+        """Seal the active segment, if it holds anything, and begin another: what is stored so far is not added to any more, and
+        where each segment ends is known from the next one.
 
         Raises:
             sqlite3.Error, OSError: no room, or a failing disk.
@@ -228,6 +229,8 @@ class Store:
             self._begin()
             self.segments.connections.drop(sealed.file.path)
             sealed.seal()
+        if self._active is None:
+            self._begin()
 
     def _begin(self) -> None:
         """Start a segment after the last sequence ever given out."""

@@ -110,7 +110,7 @@ async def test_row_53_a_process_that_is_down_or_stands_still_is_named_as_what_hi
     """A process that stands still may do so for ever, and nobody else could be suppressed meanwhile."""
     mates = crews(one=True)
 
-    answer = await Gathering(operations, mates, list).calls()["erase"](people=[("userId", "ada")])
+    answer = await Gathering(operations, mates, list).calls()["erase"](people=[("userId", "ada")], tombstones=[])
 
     assert answer == {"dead_letters": 1, "parked": 1, "problems": ["one: process 2 is down"]}
     assert [mate.patience_s for mate in mates] == [ERASE_S, ERASE_S]

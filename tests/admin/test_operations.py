@@ -14,13 +14,15 @@ import pytest
 
 from router.admin.hole import without_holes
 from router.admin.operations import Operations
+from router.delivery import state_file
 from router.delivery.ledger import Ledger
-from router.delivery.state import StateUnusable
+from router.delivery.state import Changes, StateUnusable
 from router.delivery.worker import Worker
 from router.errors import OperatorError
 from router.log.record import Record
 from tests.delivery.harness import until
 from tests.delivery.stand import DOWN, UP, Stand, assignment
+from tests.delivery.state_contract import make_letter, make_record
 
 
 @pytest.fixture
@@ -67,6 +69,22 @@ async def test_a_log_that_answers_late_is_asked_for_all_destinations_at_one_time
     status = await operations.status()
 
     assert [each["oldest_pending_s"] is None for each in status["destinations"]] == [False, False]
+
+
+async def test_people_are_erased_part_by_part(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part is a turn of the state's thread: what is delivered meanwhile is noted between two of them."""
+    monkeypatch.setattr(state_file, "ERASED_AT_ONCE", 3)
+    event = orjson.dumps({"type": "track", "messageId": "m1", "userId": "ada"})
+    letters = [replace(make_letter(number), record=make_record(number, event=event)) for number in range(1, 9)]
+    ledger = stand.fleet.berths["down"].ledger
+    await ledger.ask(lambda state: state.commit(Changes(dead_letters=letters)))
+    operations = Operations(stand.log, stand.states, [DOWN, UP], stand.clock, stand.fleet)
+
+    answer = await operations.erase([("userId", "ada")], [])
+
+    assert answer == {"dead_letters": 8, "parked": 0, "problems": []}
+    assert await stand.letters("down") == []
+    assert ledger.counts["discarded", ""] == 8
 
 
 async def test_a_job_that_waits_does_so_in_the_status_as_in_the_list(tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ async def test_what_can_not_be_done_is_told_and_is_no_bug_of_the_router(operatio
 
 
 @pytest.mark.parametrize(
-    "question", [("trace", "m1"), ("causes",), ("dead-letters",), ("jobs",), ("erase", [])], ids=lambda each: each[0]
+    "question",
+    [("trace", "m1"), ("causes",), ("dead-letters",), ("jobs",), ("erase", [], [])],
+    ids=lambda each: each[0],
 )
 async def test_destinations_are_asked_side_by_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: tuple[Any, ...]

@@ -77,6 +77,7 @@ def talk(function):
     def call(*arguments):
         token = arguments[-1].token.get_secret_value()
         print("printed", token)
+        sys.stdout.writelines(["listed ", token, "\\n"])
         print("told", token, file=sys.stderr, flush=True)
         logging.getLogger("talkative").warning("logged %s", token)
         return function(*arguments)
@@ -106,6 +107,6 @@ def test_promise_7_what_a_plugin_prints_shows_no_secret(tmp_path: Path) -> None:
     explained, checked = run_command("explain", event, "--config", config), run_command("check", config)
 
     assert (explained.code, checked.code) == (0, 0)
-    assert "printed ********\ntold ********\n" in explained.err
-    assert "printed ********\ntold ********\n" in checked.err
+    assert "printed ********\nlisted ********\ntold ********\n" in explained.err
+    assert "printed ********\nlisted ********\ntold ********\n" in checked.err
     assert "canary" not in explained.out + explained.err + checked.out + checked.err

@@ -27,7 +27,7 @@ from router.log.lock import Lock
 from router.log.record import Record
 from router.log.sqlite import LogOptions, SqliteLog
 from router.suppressed import Person
-from router.suppressed_file import read_suppressions, suppress
+from router.suppressed_file import note_erased, read_suppressions, suppress
 from tests.log.damage import fill_with_noise, first_in, flip_an_event, middle_of, segments_of
 from tests.log.harness import PARTITION, StillClock, entries
 from tests.log.unreadable import unreadable, unwritable
@@ -462,6 +462,7 @@ def test_what_is_stored_is_copied_without_the_secrets_of_the_router(config: Path
 
 def test_who_is_suppressed_stays_so_in_the_new_log(config: Path, data: Path, tmp_path: Path) -> None:
     suppress(data / "suppressed.sqlite", [Person("userId", "ada")], 1.0)
+    note_erased(data / "suppressed.sqlite", [Person("userId", "ada")], 2.0)
     wanted = tmp_path / "wanted.yaml"
     wanted.write_text(json.dumps(json.loads(config.read_text()) | {"data": str(tmp_path / "copy")}))
 
@@ -469,7 +470,11 @@ def test_who_is_suppressed_stays_so_in_the_new_log(config: Path, data: Path, tmp
     assert run(config, "backup", tmp_path / "backup").code == 0
 
     for place in ("copy", "backup"):
-        assert [each.person.id for each in read_suppressions(tmp_path / place / "suppressed.sqlite")] == ["ada"]
+        [found] = read_suppressions(tmp_path / place / "suppressed.sqlite")
+        # What was erased while the log was being copied is in the copy, where it is to be erased as well.
+        assert (found.person.id, found.erased_s) == ("ada", None)
+    [found] = read_suppressions(data / "suppressed.sqlite")
+    assert found.erased_s == 2.0
 
 
 # --- where there is nothing ---

@@ -13,13 +13,15 @@ from structlog.testing import capture_logs
 
 from router.admin.answer import Answer
 from router.cli import suppression
-from router.cli.suppressed import _told_of
+from router.cli.suppressed import _people, _told_of
 from router.cli.suppression import Suppression
 from router.errors import OperatorError
 from router.event import Event
+from router.log.erase import Erased
+from router.log.interface import LogAway
 from router.log.record import Entry, Record
 from router.log.sqlite import LogOptions, SqliteLog
-from router.rejected import RejectedCalls
+from router.rejected import RejectedCall, RejectedCalls
 from router.suppressed import Person, Suppressed
 from router.suppressed_file import read_suppressions
 from router.suppressed_file import suppress as note
@@ -42,12 +44,15 @@ class Deliveries:
         self.asked = asyncio.Event()
         self.events_found: list[Any] = []
         """What the log held when the states were erased."""
+        self.told_of: list[Sequence[int]] = []
+        """The tombstones that they were told of, each time."""
 
     async def enforce(self, suppressed: Suppressed) -> list[str]:
         self.suppressed = suppressed
         return list(self.hindered)
 
-    async def erase(self, people: Sequence[Sequence[str]]) -> Answer:
+    async def erase(self, people: Sequence[Sequence[str]], tombstones: Sequence[int]) -> Answer:
+        self.told_of.append(tombstones)
         self.asked.set()
         await self.is_erasing.wait()
         if self.failures:
@@ -93,12 +98,31 @@ async def test_the_log_is_searched_before_the_states(deliveries: Deliveries, at_
     assert answer == {
         "events": 1,
         "anonymous_ids": [],
+        "aliases": [],
         "left": [],
         "rejected": 0,
         "dead_letters": 2,
         "parked": 3,
         "problems": [],
     }
+
+
+async def test_states_are_told_of_tombstones_until_they_are_erased(
+    deliveries: Deliveries, at_work: Suppression, path: Path
+) -> None:
+    """By then no log says whose these events were, and what vendors said of them is as long as they are."""
+    deliveries.failures = [ValueError("a kill")]
+    with pytest.raises(ValueError, match="a kill"):
+        await at_work.suppress([tuple(ADA)])
+    rejected = RejectedCalls(path.with_name("rejected.sqlite"))
+    after_it = Suppression(path, deliveries.log, rejected, FastClock(), deliveries.enforce, deliveries.erase)
+
+    for each in (at_work, after_it):
+        await each._go_on()
+        note(path, [ADA], 1.0)
+
+    assert deliveries.told_of == [[1]] * 3
+    await rejected.close()
 
 
 async def test_who_may_still_be_sent_is_not_erased_yet(
@@ -116,13 +140,14 @@ async def test_a_disk_that_does_not_let_the_log_be_erased_hinders_nothing_else(
     deliveries: Deliveries, at_work: Suppression, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(_: object) -> None:
-        raise OperatorError("no room")
+        raise LogAway("no room")
 
     monkeypatch.setattr(deliveries.log, "erase", refuse)
+    at_work._rejected.keep([RejectedCall(1.0, "website", None, "invalid_id", "", "", "", '{"userId": "ada"}')])
 
     answer = await at_work.suppress([tuple(ADA)])
 
-    assert (answer["problems"], answer["dead_letters"]) == (["no room"], 2)
+    assert (answer["problems"], answer["rejected"], answer["dead_letters"]) == (["no room"], 1, 2)
     assert not is_erased(path)
 
 
@@ -149,6 +174,22 @@ async def test_whatever_fails_is_told_once_and_tried_again(
     assert is_erased(path)
 
 
+async def test_damaged_files_are_named_after_a_kill_too(
+    deliveries: Deliveries, at_work: Suppression, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command, which would have named them, has ended with the router."""
+    erased = asyncio.Future[Erased]()
+    erased.set_result(Erased(left=[path.with_name("segment.sqlite")]))
+    monkeypatch.setattr(deliveries.log, "erase", lambda _: erased)
+    note(path, [ADA], 1.0)
+
+    with capture_logs() as logs:
+        await at_work._go_on()
+
+    assert [each["files"] for each in logs] == [[str(path.with_name("segment.sqlite"))]]
+    assert is_erased(path)
+
+
 async def test_a_stop_does_not_wait_for_what_can_be_erased_after_the_next_start(
     deliveries: Deliveries, at_work: Suppression, path: Path
 ) -> None:
@@ -165,10 +206,20 @@ async def test_a_stop_does_not_wait_for_what_can_be_erased_after_the_next_start(
     assert not is_erased(path)
 
 
+@pytest.mark.parametrize("id", ["", " \t"])
+def test_an_empty_id_is_refused(id: str) -> None:
+    """Who wrote "$ID" without having set it was told that the person was suppressed."""
+    with pytest.raises(OperatorError, match="an id is empty"):
+        _people(["ada", id], False)
+
+
 def test_an_id_of_an_event_is_no_command_of_the_shell() -> None:
-    """Whoever sends events chooses the anonymousIds in the command that the operator is told to run."""
-    answer = {"events": 1, "anonymous_ids": ["a1", "$(reboot)", "two words"], "problems": []}
+    """Whoever sends events chooses the ids in the command that the operator is told to run. Nor is it an option of it."""
+    ids = ["--config=x", "$(reboot)", "two words"]
 
-    _, told = _told_of(answer, ["ada"])
+    _, *told = _told_of({"events": 1, "anonymous_ids": ids, "aliases": ids, "problems": []}, ["ada"])
 
-    assert told.endswith("router suppressed add --anonymous a1 '$(reboot)' 'two words'")
+    assert [each.partition("router suppressed ")[2] for each in told] == [
+        "add --anonymous -- --config=x '$(reboot)' 'two words'",
+        "add -- --config=x '$(reboot)' 'two words' (anonymousIds with --anonymous)",
+    ]

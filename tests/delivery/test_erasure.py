@@ -9,12 +9,15 @@ from pathlib import Path
 import orjson
 import pytest
 
+from router.delivery import state_file
+from router.delivery.letters import EVERY
 from router.delivery.outcome_table import ERASED
 from router.delivery.state import Changes, Erasure, Outcome, ParkedUser, Place, Replayed
 from router.delivery.state_file import StateFile
 from router.log.connections import connect_to_read
 from router.log.tombstone import tombstone
 from router.suppressed import Person, Suppressed
+from tests.careless_sqlite import careless_sqlite  # noqa: F401 - a fixture
 from tests.delivery.state_contract import make_letter, make_record
 
 SECRET = "nobody else's word"
@@ -100,6 +103,51 @@ def test_row_53_nothing_is_left_of_what_vendors_said_of_them(state: StateFile, p
     assert [each.reasons for each in state.jobs()] == [{"400 nor this": 2, ERASED: 4}]
 
 
+def test_row_53_nothing_is_left_of_what_vendors_said_of_letters_that_are_gone(state: StateFile, path: Path) -> None:
+    """Discarded, or delivered after all: only the log can tell then whose they were."""
+    job = state.add_job("replay", {}, 0, 1.0)
+    words = {20: f"400 {SECRET}", 21: f"422 {SECRET}", 51: "400 nor this"}
+    state.commit(
+        Changes(
+            outcomes=[Outcome(Place(0, number), "dead", reason, 1.0) for number, reason in words.items()],
+            replayed=[Replayed(Place(0, 60), 1, "dead", f"404 {SECRET}", 1.0)],
+            jobs={job.id: replace(job, reasons={f"404 {SECRET}": 1, "400 nor this": 2})},
+            dead_letters=[replace(make_letter(60), record=make_record(60, user="ada", event=event_of("ada", 60)))],
+        )
+    )
+    state.discard(EVERY)
+
+    erased = state.erase(ADA, frozenset({*range(1, 40), 60}))
+
+    assert (erased.letters, erased.parked) == (0, 10)
+    for file in path.parent.glob("one.sqlite*"):
+        assert SECRET.encode() not in file.read_bytes(), file
+    found = {number: state.outcome(Place(0, number)) for number in words}
+    assert {number: each.reason for number, each in found.items() if each} == {
+        20: ERASED,
+        21: ERASED,
+        51: "400 nor this",
+    }
+    assert [each.reasons for each in state.jobs()] == [{"400 nor this": 2, ERASED: 1}]
+
+
+@pytest.mark.usefixtures("careless_sqlite")
+def test_row_53_nothing_is_left_of_what_was_settled_before(path: Path) -> None:
+    """It is no longer in any table, so that nobody finds it in the file when the person is to be forgotten."""
+    state = StateFile.open(path, "log")
+    state.add_partition(0, 0)
+    hers = [make_record(number, user="ada", event=event_of("ada", number)) for number in range(1, 40)]
+    letters = [replace(make_letter(record.sequence), record=record) for record in hers[20:]]
+    state.commit(Changes(park=[(record, "later") for record in hers[:20]], dead_letters=letters))
+    state.commit(Changes(unpark=[Place.of(record) for record in hers[:20]], revived=[1, 2, 3]))
+    state.discard(EVERY)
+
+    state.erase(ADA)
+
+    for file in path.parent.glob("one.sqlite*"):
+        assert SECRET.encode() not in file.read_bytes(), file
+
+
 def test_whoever_reads_the_state_is_named_as_what_hinders_it(state: StateFile, path: Path) -> None:
     state._connection.execute("PRAGMA busy_timeout = 0").fetchall()
     with closing(connect_to_read(path)) as reader:
@@ -111,6 +159,27 @@ def test_whoever_reads_the_state_is_named_as_what_hinders_it(state: StateFile, p
     assert state.erase(ADA) == Erasure(0, 0, 0, is_overwritten=True)
 
 
+def test_of_very_many_letters_no_more_are_looked_through_at_once_than_events_can_wait_for(
+    state: StateFile, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be ten gigabytes of them: a minute, in which nothing could be noted as delivered."""
+    monkeypatch.setattr(state_file, "ERASED_AT_ONCE", 10)  # of thirty letters, the last one Bob's
+    parts = []
+    after: int | None = 0
+    while after is not None:
+        parts.append(state.erase(ADA, after=after))
+        after = parts[-1].looked_through
+
+    assert parts == [
+        Erasure(10, 10, 0, is_overwritten=True, looked_through=10),
+        Erasure(10, 10, 0, is_overwritten=True, looked_through=20),
+        Erasure(9, 9, 0, is_overwritten=True, looked_through=30),
+        Erasure(0, 0, 10, is_overwritten=True),
+    ]
+    for file in path.parent.glob("one.sqlite*"):
+        assert SECRET.encode() not in file.read_bytes(), file
+
+
 @pytest.mark.timeout(20)
 def test_thousands_of_people_are_searched_for_at_once(state: StateFile) -> None:
     others = [make_record(number, event=event_of("bob", number)) for number in range(100, 3_100)]
@@ -119,6 +188,15 @@ def test_thousands_of_people_are_searched_for_at_once(state: StateFile) -> None:
     erased = state.erase(Suppressed.of([Person("userId", f"u{number}") for number in range(9_999)] + [ADA_ID]))
 
     assert erased.letters == 29
+
+
+@pytest.mark.parametrize("stored", [b"\xff", b"[]", b"{}", b'{"type": "alias", "userId": []}'], ids=repr)
+def test_a_letter_that_is_no_event_is_nobodys(state: StateFile, stored: bytes) -> None:
+    """`router log copy` brings it from a cluster, where others may have put it. Nobody could be erased any more."""
+    state.commit(Changes(dead_letters=[replace(make_letter(90), record=make_record(90, event=stored))]))
+
+    assert state.erase(ADA).letters == 29
+    assert [letter.record.event for letter in state.letters.find()][-1] == stored
 
 
 def test_a_letter_of_events_that_the_log_lost_is_nobodys(state: StateFile) -> None:

@@ -15,10 +15,13 @@ from structlog.testing import capture_logs
 from router.delivery.options import DeliveryOptions
 from router.delivery.reader import SHED
 from router.delivery.spec import ReplaySpec
+from router.delivery.state import Changes, ParkedUser
+from router.destination import Destination
 from router.event import Document, Event
 from router.origin import UrlTooLong
 from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
-from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, batches, plugin
+from router.suppressed import Person, Suppressed
+from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Settings, Vendor, batches, plugin
 from tests.delivery.simulated import SimulatedClock, simulate
 
 UNSENDABLE: Answer = UrlTooLong("a URL of more than 65536 characters")
@@ -530,6 +533,30 @@ async def test_what_is_in_a_request_when_the_backlog_is_shed_is_left_to_it(harne
     assert (harness.books.delivered, harness.books.dead) == (20, 20)
     assert harness.vendor.ids() == [f"m{number}" for number in [*range(1, 11), *range(31, 41)]]
     assert [letter.record.sequence for letter in await harness.letters()] == list(range(11, 31))
+
+
+@pytest.mark.parametrize("stored_as", ["dead letters", "parked"])
+async def test_nothing_of_a_suppressed_person_is_put_by(harness: Harness, stored_as: str) -> None:
+    """It may have been read before it was erased from the log, and nobody looks for it in a state a second time."""
+    ada = Suppressed.of([Person("userId", "ada")])
+    harness.destination = Destination("fake", harness.plugin, Settings(), suppressed=ada)
+    waits, *_ = [harness.log.add(user) for user in ("ada", "bob") * 5]
+    if stored_as == "parked":
+        state = harness.open_state()
+        state.add_partition(0, 0)
+        parked = Changes(park=[(waits, "later")], parked_users={"ada": ParkedUser(1e9, 1)}, positions={0: 1})
+        state.commit(parked)
+        state.close()
+    worker = await harness.open()
+    if stored_as == "dead letters":
+        worker.shed(0, 8)
+
+    await harness.until(lambda: worker.ledger.windows[0].position == 10)
+
+    await worker.ledger.flushed()
+    assert [letter.record.user_key for letter in await harness.letters()] == ["bob"] * harness.books.dead
+    assert harness.books.dead == (4 if stored_as == "dead letters" else 0)
+    assert {*await worker.ledger.ask(lambda state: state.parked("ada", 10))} <= {waits}
 
 
 async def test_what_is_delivered_of_an_event_that_is_shed_is_not_sent_again(harness: Harness) -> None:

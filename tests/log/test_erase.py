@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ import pytest
 from router.event import Event
 from router.log.checkup import check_log
 from router.log.interface import LogAway
-from router.log.record import Entry, Record
+from router.log.record import Entry, Record, last_of
+from router.log.schema import PAGE_BYTES
 from router.log.segments import Segments
 from router.log.sqlite import LogOptions, SqliteLog
 from router.log.tombstone import tombstone
@@ -85,9 +88,11 @@ async def test_row_53_nothing_of_theirs_is_left_in_any_file(log: SqliteLog, tmp_
     erased = await log.erase(ADA)
 
     assert (erased.events, erased.anonymous_ids, erased.left) == (len(THEIRS), {"phone"}, [])
+    assert (erased.tombstones, erased.aliases) == (THEIRS, {"ada", "u1"})
     assert_erased(await read_all(log))
     assert_no_trace(tmp_path / "log")
-    assert (await log.erase(ADA)).events == 0
+    again = await log.erase(ADA)
+    assert (again.events, again.tombstones) == (0, erased.tombstones)
     report = check_log(tmp_path / "log")
     assert (report.is_sound, report.end) == (True, EVENTS)
 
@@ -189,6 +194,112 @@ async def test_a_damaged_segment_is_saved_first_and_its_file_is_named(log: Sqlit
     await log.close()
 
 
+async def test_damage_in_the_events_of_others_does_not_hinder_it(tmp_path: Path) -> None:
+    """It is met only when they are copied, and perhaps nobody reads the segment any more who would have it saved."""
+    big = replace(ENTRIES[2], message_id="big", event=ENTRIES[2].event.replace(b'"m2"', b'"%b"' % (b"filler" * 5_000)))
+    log = await SqliteLog.open(tmp_path / "log", OPTIONS, StillClock())
+    await log.append([big, ENTRIES[5]])
+    await log.erase(Suppressed())  # seals it
+    await log.close()
+    damaged = tmp_path / "log" / "segment-00000000000000000001.sqlite"
+    data = damaged.read_bytes()
+    lost = (data.rindex(b"filler" * 100) // PAGE_BYTES - 1) * PAGE_BYTES  # which names the next
+    damaged.write_bytes(data[:lost] + bytes(PAGE_BYTES) + data[lost + PAGE_BYTES :])
+    log = await SqliteLog.open(tmp_path / "log", OPTIONS, StillClock())
+
+    erased = await log.erase(ADA)
+
+    assert (erased.events, erased.left) == (1, [damaged])
+    [gap, found] = await read_all(log)
+    assert isinstance(found, Record)
+    assert (last_of(gap), found.event) == (1, tombstone("track", "m5", NOW_S))
+    await log.close()
+
+
+async def test_promise_1_events_that_only_the_pages_still_have_are_saved_first(tmp_path: Path) -> None:
+    """SQLite passes a page over that no other page names any more. In a copy it would not be."""
+    log = await SqliteLog.open(tmp_path / "log", LogOptions(), StillClock())
+    await log.append(list(ENTRIES.values()))
+    await log.erase(Suppressed())  # seals it
+    await log.close()
+    segment = tmp_path / "log" / "segment-00000000000000000001.sqlite"
+    data = bytearray(segment.read_bytes())
+    inner = next(place for place in range(0, len(data), PAGE_BYTES) if data[place] == 5)  # it names the other pages
+    data[inner + 4] -= 1  # one fewer than it did
+    segment.write_bytes(data)
+    log = await SqliteLog.open(tmp_path / "log", LogOptions(), StillClock())
+
+    await log.erase(ADA)
+
+    found = await read_all(log)
+    assert_erased(found)
+    assert len(found) == EVENTS
+    await log.close()
+
+
+async def test_promise_1_a_segment_that_a_failing_disk_ended_is_looked_at_to_its_end(tmp_path: Path) -> None:
+    """SQLite drops all of a write-ahead log that lies behind a bad sector, and says nothing."""
+    log = await SqliteLog.open(tmp_path / "log", LogOptions(tail_bytes=0), StillClock())
+    for first in range(1, 101, 5):
+        await log.append([ENTRIES[number] for number in range(first, first + 5)])
+    [path] = (tmp_path / "log").glob("segment-*.sqlite")
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as reading:
+        reading.execute("SELECT count(*) FROM events").fetchone()
+        assert log._writer is not None
+        assert log._store is not None
+        await asyncio.wrap_future(log._writer.run(log._store.retire))
+    wal = path.with_name(path.name + "-wal")
+    wal.write_bytes(wal.read_bytes().replace(b'"messageId":"m51"', b'"messageId":"x51"', 1))
+
+    await log.erase(ADA)
+
+    assert_erased(await read_all(log))
+    assert log.end(PARTITION) == len(await read_all(log)) == 100
+    await log.close()
+
+
+async def test_a_damaged_write_ahead_log_is_named_with_its_segment(log: SqliteLog, tmp_path: Path) -> None:
+    """After a kill it holds most of the last segment: whoever removed the segment alone would leave it."""
+    image = tmp_path / "image"
+    shutil.copytree(tmp_path / "log", image)
+    [wal] = image.glob("segment-*.sqlite-wal")
+    wal.write_bytes(wal.read_bytes().replace(b'"messageId":"m300"', b'"messageId":"x300"'))
+    log = await SqliteLog.open(image, OPTIONS, StillClock())
+
+    erased = await log.erase(ADA)
+
+    assert erased.left == [wal.with_name(wal.name.removesuffix("-wal")), wal]
+    for path in erased.left:
+        path.unlink()
+    assert_no_trace(image)
+    await log.close()
+
+
+async def test_promise_1_an_emptied_segment_keeps_its_write_ahead_log_until_there_is_room_to_save_it(
+    log: SqliteLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite removes the write-ahead log of a database that is empty, and all that is left lies there."""
+    image = tmp_path / "image"
+    shutil.copytree(tmp_path / "log", image)
+    [wal] = image.glob("segment-*.sqlite-wal")
+    wal.with_name(wal.name.removesuffix("-wal")).write_bytes(b"")
+
+    def refuse(*_: Any) -> None:
+        raise OSError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("router.log.segments.rescue", refuse)
+        log = await SqliteLog.open(image, OPTIONS, StillClock())
+        with pytest.raises(LogAway):
+            await log.erase(ADA)
+
+    await log.erase(ADA)
+
+    found = await read_all(log)
+    assert [each.sequence for each in found if isinstance(each, Record)] == list(ENTRIES)
+    await log.close()
+
+
 @pytest.mark.parametrize("step", ["the draft is whole", "it has its name"])
 async def test_a_kill_on_the_way_leaves_the_old_one_or_the_new_one(
     log: SqliteLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
@@ -220,7 +331,9 @@ async def test_a_kill_on_the_way_leaves_the_old_one_or_the_new_one(
 @contextmanager
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> Any:
     def refuse(*_: Any) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
+        full = sqlite3.OperationalError("database or disk is full")
+        full.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise full
 
     with monkeypatch.context() as patch:
         patch.setattr("router.log.erase._fill", refuse)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +17,7 @@ from router.cli.wiring import log_directory, rejected_path, state_directory, sup
 from router.config import load_storage
 from router.counted import counted
 from router.errors import OperatorError
+from router.suppressed_file import read_suppressions, suppress
 
 
 def backup(
@@ -35,7 +38,11 @@ def backup(
             "what is pending in a folder: router log copy"
         )
     others = (suppressed_path(settings), rejected_path(settings))
-    done = back_up(log_directory(settings), state_directory(settings), directory, others)
+
+    def adapt(draft: Path) -> None:
+        _have_erased_again(suppressed_path(settings.model_copy(update={"data": draft})))
+
+    done = back_up(log_directory(settings), state_directory(settings), directory, others, adapt)
     is_sound = done.log.is_sound and not done.problems
     if as_json:
         shown = {
@@ -59,3 +66,12 @@ def backup(
         if not is_sound:
             console.print("The backup is whole, and as damaged as what it was copied from.")
     raise typer.Exit(0 if is_sound else DAMAGED)
+
+
+def _have_erased_again(path: Path) -> None:
+    """Have the router that starts over a backup erase the suppressed people in the file *path* of it once more: what has been
+    erased by now may have been copied before."""
+    with contextlib.suppress(OperatorError):  # it is damaged, as the backup will say
+        people = [each.person for each in read_suppressions(path)]
+        if people:
+            suppress(path, people, time.time())

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Self
@@ -305,7 +305,7 @@ class JournaledState(StateFile):
             raise StateUnusable(f"{self.label}: they are discarded, but how many is not known: an answer was lost")
         return done
 
-    def erase(self, suppressed: Suppressed) -> Erasure:
+    def erase(self, suppressed: Suppressed, buried: Set[int] = frozenset(), after: int = 0) -> Erasure:
         raise NotImplementedError("the entries of a journal stay until a snapshot")
 
     def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
