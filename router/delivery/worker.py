@@ -157,6 +157,10 @@ class Worker:
 
     # --- life ---
 
+    @property
+    def is_started(self) -> bool:
+        return bool(self._tasks)
+
     def start(self) -> None:
         for partition in self.ledger.windows:
             self._spawn(self._reader.run(partition), f"reader {partition}")
