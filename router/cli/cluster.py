@@ -362,7 +362,7 @@ class ClusterDeliveries:
             for partition, housekeeping in list(self._fleets.housekeepers.items()):
                 if stop.is_set():
                     return
-                await housekeeping.tidy()
+                await housekeeping.tidy(stop)
                 await self._catch_up_all(partition)
 
     async def _catch_up_all(self, partition: int) -> None:
