@@ -42,7 +42,6 @@ from router.errors import OperatorError
 from router.gateway import Source
 from router.gateway.app import Gateway
 from router.gateway.health import health_response
-from router.gateway.open_files import raise_limit
 from router.log.room import Reserve
 from router.own_thread import in_own_thread
 from router.registry import Registry
@@ -114,7 +113,6 @@ class Daemon:
         """
         config = self._config
         give_big_blocks_back()
-        raise_limit()
         reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
         self._log = await open_log(config, self._clock, reserve=reserve)
         tell_promise(config, self._log)
