@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from router.admin.server import SOCKET_NAME, check_socket_path
 from router.cli.check_live import Tried, try_credentials
 from router.cli.engine import WITHOUT_EXTRA, durability_of, has_extra, planned_durability
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, switch
@@ -53,6 +54,7 @@ def check(
     stand_ins = {name: _SOMEWHERE for name, each in settings.destinations.items() if each.sandbox}
     _look_at(each.destination for each in to_assignments(settings, registry, stand_ins) if each.is_enabled)
     _make_sandboxes(settings, registry)  # fails if a plugin has no stand-in
+    check_socket_path(settings.data / SOCKET_NAME)
     tried = _try(settings, registry) if live else []
     promise = (
         asyncio.run(durability_of(settings, SystemClock()))
