@@ -44,8 +44,13 @@ def read_suppressions(path: Path) -> list[Suppression]:
     """
     try:
         path.open("rb").close()  # SQLite does not say what hinders it
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except PermissionError:
+        raise
+    except OSError:
+        with _telling(path):
+            raise
     with _telling(path), closing(connect_to_read(path)) as connection:
         _check_version(connection)
         rows = connection.execute(

@@ -128,6 +128,16 @@ def test_a_kill_or_a_full_disk_at_any_step_leaves_a_file_that_can_be_read(
     assert known == sorted(known)
 
 
+def test_below_a_file_there_is_no_other_and_a_path_that_leads_nowhere_is_told(tmp_path: Path) -> None:
+    """Most commands ask for it first, and died with a traceback where `data` is wrong."""
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+
+    assert read_suppressions(tmp_path / "file" / "suppressed.sqlite") == []
+    with pytest.raises(OperatorError, match=r"can't be used.*symbolic links"):
+        read_suppressions(tmp_path / "loop" / "suppressed.sqlite")
+
+
 def test_a_file_of_a_newer_program_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("router.suppressed_file.SCHEMA_VERSION", SCHEMA_VERSION + 1)
     suppress(path, [ADA], 1.0)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from router.admin.server import SOCKET_NAME, check_socket_path
 from router.cli.check_live import Tried, try_credentials
 from router.cli.config_file import read_config
 from router.cli.engine import WITHOUT_EXTRA, has_extra
@@ -56,6 +57,7 @@ def check(
     stand_ins = {name: _SOMEWHERE for name, each in settings.destinations.items() if each.sandbox}
     _look_at(each.destination for each in to_assignments(settings, registry, stand_ins) if each.is_enabled)
     _make_sandboxes(settings, registry)  # fails if a plugin has no stand-in
+    check_socket_path(settings.data / SOCKET_NAME)
     tried = _try(settings, registry) if live else []
     refused = [each.destination for each in tried if each.result == "refused"]
     promise = asyncio.run(durability_of(settings, SystemClock())) if live else planned_durability(settings)

@@ -43,7 +43,6 @@ from router.errors import OperatorError
 from router.gateway import Source
 from router.gateway.app import Gateway
 from router.gateway.health import health_response
-from router.gateway.open_files import raise_limit
 from router.own_thread import in_own_thread
 from router.registry import Registry
 from router.rejected import RejectedCalls
@@ -110,7 +109,6 @@ class Daemon:
         """
         config = self._config
         give_big_blocks_back()
-        raise_limit()
         self._log = await open_log(config, self._clock, reserve=reserve_of(config))
         tell_promise(config, self._log)
         self._rejected = RejectedCalls(rejected_path(config))

@@ -7,7 +7,7 @@ begins, and the step is tried again the next time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
 from operator import methodcaller
 
@@ -49,23 +49,32 @@ class Housekeeping:
         """Tidy every `INTERVAL_S` until *stop* is set."""
         while not stop.is_set():
             await pause(stop, INTERVAL_S)
-            if not stop.is_set():
-                await self.tidy()
+            await self.tidy(stop)
 
-    async def tidy(self) -> None:
-        berths = self._fleet.berths if self._fleet else {}
-        if self._fleet:
-            await self._attempt("starting what could not start", self._fleet.retry)
-        for name, berth in list(berths.items()):
-            await self._attempt(f"max_backlog of {name}", partial(self._shed, berth))
-            await self._attempt(f"max_dead_letters of {name}", partial(self._discard, berth))
-        if self._needed_from:
-            await self._attempt("retention of the log", partial(self._trim, self._needed_from))
-        for name, berth in list(berths.items()):
-            await self._attempt(f"retention of outcomes of {name}", partial(self._forget_outcomes, berth))
+    async def tidy(self, stop: asyncio.Event | None = None) -> None:
+        """Take one step after the other, and no further one once *stop* is set: each destination has some, and each of them may
+        wait for a disk."""
+        for what, step in self._steps():
+            if stop is not None and stop.is_set():
+                return
+            await self._attempt(what, step)
         if self._needed_from:
             self._look_at_disk()
         give_free_pages_back()
+
+    def _steps(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Each with its name. What a step changes, such as the destinations that are there, counts for the later ones."""
+        if self._fleet:
+            yield "starting what could not start", self._fleet.retry
+        berths = list(self._fleet.berths.items()) if self._fleet else []
+        for name, berth in berths:
+            yield f"max_backlog of {name}", partial(self._shed, berth)
+            yield f"max_dead_letters of {name}", partial(self._discard, berth)
+        if self._needed_from:
+            yield "retention of the log", partial(self._trim, self._needed_from)
+        berths = list(self._fleet.berths.items()) if self._fleet else []
+        for name, berth in berths:
+            yield f"retention of outcomes of {name}", partial(self._forget_outcomes, berth)
 
     async def _attempt(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
         try:

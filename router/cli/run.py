@@ -16,6 +16,7 @@ from router.cli.cluster.role import Role
 from router.cli.config_file import read_config
 from router.cli.daemon import SOCKETS, Daemon
 from router.cli.memory import spare_the_collector
+from router.cli.open_files import fit, most_at_a_time
 from router.cli.options import DEFAULT_CONFIG, ConfigPath
 from router.cli.processes.orders import check_portable, socket_name
 from router.cli.room import room_oddities
@@ -25,6 +26,7 @@ from router.cli.wiring import to_assignments
 from router.config import Config, load_config
 from router.config.checks import DEMO_KEY, is_loopback
 from router.errors import OperatorError
+from router.gateway.open_files import limit, raise_limit
 
 MAX_PROCESSES = 64
 """A higher number is a typing error."""
@@ -70,9 +72,11 @@ def run_daemon(path: Path, processes: int | None, log_level: str, role: Role) ->
         import asyncio as loops  # type: ignore[no-redef]
     # Until the daemon handles it. As an exception it would count as an error of the plugin that is being imported.
     signal.signal(signal.SIGTERM, _leave)
+    raise_limit()
     supervisor = Supervisor(os.environ)
     sockets = inherited_sockets(os.environ, os.getpid(), SOCKETS)
     settings, registry = read_config(path)
+    settings = _fit(settings, processes)
     if processes is not None:
         check_portable(settings)
     handed = sockets.get("server", ())
@@ -101,7 +105,7 @@ def run_daemon(path: Path, processes: int | None, log_level: str, role: Role) ->
         tell_of_sandboxes(settings)
 
     def read_again() -> Config:
-        config = load_config(path, registry)
+        config = _fit(load_config(path, registry), processes)
         to_assignments(config, registry)  # also refuse destinations that a plugin can't use
         _check_demo_key(config, is_reachable)  # the addresses stay as they are
         if processes is not None:
@@ -111,6 +115,21 @@ def run_daemon(path: Path, processes: int | None, log_level: str, role: Role) ->
     daemon = Daemon(settings, registry, read_again, supervisor, sockets, processes, log_level, role)
     loops.run(daemon.run(announce))
     logger.info("router has stopped")
+
+
+def _fit(config: Config, processes: int | None) -> Config:
+    """See `fit`. Where it takes something away from destinations, the log tells."""
+    allowed = limit()
+    fitted = fit(config, allowed, processes)
+    most = most_at_a_time(fitted)
+    if most < most_at_a_time(config):
+        structlog.get_logger().warning(
+            "too few open files for all connections: destinations make fewer requests at a time. Raise the limit (ulimit -Hn; "
+            "LimitNOFILE of a service, ulimits of a container)",
+            open_files=allowed,
+            requests_at_a_time=most,
+        )
+    return fitted
 
 
 def _leave(*_: object) -> None:

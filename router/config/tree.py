@@ -269,7 +269,7 @@ class _Reader:
             self._tree.report(path, "; ".join(dict.fromkeys(resolved.problems)), is_missing=resolved.is_missing)
             self._tree.unresolved.add(path)
             return None
-        if resolved.has_references:
+        if resolved.has_references and resolved.text:  # that a variable is empty is no secret, and is what to put right
             self._tree.referenced[path] = resolved.text
         return resolved.text
 

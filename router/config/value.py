@@ -30,6 +30,11 @@ def _is_host(value: str) -> str:
 def _is_folder(value: Any) -> Any:
     if isinstance(value, str) and (not value.strip() or "\0" in value):
         raise PydanticCustomError("path", "expected a folder such as ./var")
+    if isinstance(value, str) and value.startswith("~"):  # to a shell, somebody's home
+        message = (
+            "expected a folder without ~, which means nothing here: write its path in full, or ./~ if that is its name"
+        )
+        raise PydanticCustomError("path", message)
     return value
 
 

@@ -131,24 +131,33 @@ class Fleet:
         await asyncio.gather(*(self._leave(name) for name in leaving))
         before, self.problems = self.problems, {}
         unfit: list[str] = []
-        for name, assignment in wanted.items():
-            if name in self.berths or self._over.is_set():
-                continue
-            try:
-                await self._enter(assignment, wanted)
-            except OperatorError as error:
-                if not isinstance(error, StateUnusable | PluginUnusable):
-                    unfit.append(str(error))
-                self._note_problem(name, str(error), before, reason=str(error))
-            except Exception as error:  # whatever it is, it concerns this destination alone and is tried again
-                if name in self.berths:
-                    await self._leave(name)
-                self._note_problem(name, f"{type(error).__name__}: {error}", before, exc_info=error)
-            else:
-                if name in before:
-                    _LOGGER.info("destination starts after all", destination=name)
+        try:
+            for name, assignment in wanted.items():
+                if name in self.berths or self._over.is_set():
+                    continue
+                try:
+                    await self._enter(assignment, wanted)
+                except OperatorError as error:
+                    if not isinstance(error, StateUnusable | PluginUnusable):
+                        unfit.append(str(error))
+                    self._note_problem(name, str(error), before, reason=str(error))
+                except Exception as error:  # whatever it is, it concerns this destination alone and is tried again
+                    if name in self.berths:
+                        await self._leave(name)
+                    self._note_problem(name, f"{type(error).__name__}: {error}", before, exc_info=error)
+                else:
+                    if name in before:
+                        _LOGGER.info("destination starts after all", destination=name)
+        finally:
+            self._start_workers()
         if unfit:
             raise OperatorError("\n".join(unfit))
+
+    def _start_workers(self) -> None:
+        """All at the end: backlogs of the first would hold up the opening of the others, and with it that of the gateway."""
+        for berth in self.berths.values():
+            if berth.worker is not None and not berth.worker.is_started and not self._over.is_set():
+                berth.worker.start()
 
     def _note_problem(self, name: str, problem: str, before: Mapping[str, str], **facts: Any) -> None:
         """Log a problem once, not at every try."""
@@ -258,7 +267,6 @@ class Fleet:
         except PluginFailed as error:
             await self._leave(assignment.name)
             raise PluginUnusable(str(error)) from error
-        berth.worker.start()
 
     # --- what is still needed of the log ---
 

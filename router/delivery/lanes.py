@@ -21,7 +21,7 @@ from router.delivery.transit import Item, Transit
 from router.delivery.under_way import UnderWay
 from router.log.interface import Log
 
-Spawn = Callable[[Coroutine[None, None, None], str], None]
+Spawn = Callable[[Coroutine[None, None, None], str], object]
 """Starts a task with that name that never ends by itself."""
 
 

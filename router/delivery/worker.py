@@ -89,6 +89,7 @@ class Worker:
         self._changed = outlet.changed
         """Notified when there may be room in the window, a change of pace or an empty lane."""
         self._tasks: list[asyncio.Task[None]] = []
+        self._readers: list[asyncio.Task[None]] = []
         self._is_stopping = False
         calls, tally = destination.calls, ledger.tally
         self.halt = Halt(calls.guard, ledger, clock, notes, self._go_on)
@@ -161,9 +162,14 @@ class Worker:
 
     # --- life ---
 
+    @property
+    def is_started(self) -> bool:
+        return bool(self._tasks)
+
     def start(self) -> None:
-        for partition in self.ledger.windows:
-            self._spawn(self._reader.run(partition), f"reader {partition}")
+        self._readers = [
+            self._spawn(self._reader.run(partition), f"reader {partition}") for partition in self.ledger.windows
+        ]
         self._spawn(self._release_parked(), "parking")
         self._spawn(self.jobs.run(), "jobs")
         self._spawn(self.halt.run(), "plugin")
@@ -175,6 +181,8 @@ class Worker:
         """
         self._is_stopping = True
         self._lanes.close()
+        for reader in self._readers:  # at once: a backlog is work without an end, and all flights would wait for it
+            reader.cancel()
         await self._lanes.landed(deadline_s)
         pending = {task for task in self._tasks if not task.done()}
         while pending:  # again and again: `asyncio.wait_for` of Python 3.11 may swallow a cancellation
@@ -189,10 +197,11 @@ class Worker:
         for task in self._tasks:
             task.cancel()
 
-    def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
+    def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(coroutine, name=f"{self.destination.name} {name}")
         task.add_done_callback(self._report)
         self._tasks.append(task)
+        return task
 
     def _report(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:

@@ -6,7 +6,7 @@ import contextlib
 import resource
 
 RESERVED = 200
-"""For segments, states, and the connections to vendors."""
+"""For segments, states, and the connections to vendors; where they need more, ``max_connections`` is less."""
 _NO_LIMIT = 1_000_000
 
 
@@ -17,7 +17,12 @@ def raise_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def limit() -> int:
+    """How many files this process may have open at a time."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _NO_LIMIT if soft == resource.RLIM_INFINITY else soft
+
+
 def room_for_connections() -> int:
     """How many connections there may be at a time, at least one."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _NO_LIMIT if soft == resource.RLIM_INFINITY else max(1, soft - RESERVED)
+    return max(1, limit() - RESERVED)

@@ -25,6 +25,7 @@ What a start does with each state of a file:
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -69,7 +70,14 @@ class SqliteLog:
 
     partitions: Sequence[int] = (PARTITION,)
 
-    def __init__(self, segments: Segments, options: LogOptions, store: Store | None, follower: Follower | None) -> None:
+    def __init__(
+        self,
+        segments: Segments,
+        options: LogOptions,
+        store: Store | None,
+        follower: Follower | None,
+        monotonic: Callable[[], float],
+    ) -> None:
         self._segments = segments
         self._options = options
         self._store = store
@@ -79,6 +87,11 @@ class SqliteLog:
         self._tail = Tail(options.tail_bytes)
         self._grown = asyncio.Event()
         self._looking = asyncio.Lock()
+        self._is_announced = False
+        """Whether something was announced since the last look began."""
+        self._seen_s = -math.inf
+        """When that was."""
+        self._monotonic = monotonic
         self._readers = ThreadPoolExecutor(READERS, "log reader")
         self._is_closed = False
         self._logger = structlog.get_logger()
@@ -106,9 +119,9 @@ class SqliteLog:
         """
         if read_only:
             follower = await asyncio.to_thread(Follower.open, directory)
-            return cls(follower.segments, options, None, follower)
+            return cls(follower.segments, options, None, follower, monotonic)
         store = await asyncio.to_thread(Store.open, directory, options, clock, reserve, Pulse(monotonic))
-        log = cls(store.segments, options, store, None)
+        log = cls(store.segments, options, store, None, monotonic)
         writer = log._writer = Writer(store, options, log._take_over)
         store.segments.retire = lambda: writer.run(store.retire).result()
         writer.start()
@@ -122,6 +135,7 @@ class SqliteLog:
 
     def wake(self) -> None:
         """Make all who wait look again. For a read-only log, when the writer has announced something new."""
+        self._is_announced = True
         self._grown.set()
         self._grown = asyncio.Event()
 
@@ -245,7 +259,7 @@ class SqliteLog:
             if self._is_closed:
                 raise RuntimeError("the log is closed")
             grown = self._grown  # before the look: a change announced meanwhile calls for another look
-            await self.look(after)
+            await self._look_for_all(after)
             if self._end <= after:
                 # Not `wait_for`: in Python 3.11 it goes on if it is woken and cancelled at the same time.
                 with suppress(TimeoutError):
@@ -258,7 +272,20 @@ class SqliteLog:
             return
         async with self._looking:
             if after is None or self._end <= after:
-                self._end = await self._in_thread(self._follower.look)
+                await self._see(self._follower)
+
+    async def _look_for_all(self, after: int) -> None:
+        """Like `look`, for one of many who wait: where nothing was announced, they look once in `LOOK_S` together."""
+        if self._follower is None:
+            return
+        async with self._looking:
+            is_due = self._is_announced or self._monotonic() - self._seen_s >= LOOK_S
+            if is_due and self._end <= after:
+                await self._see(self._follower)
+
+    async def _see(self, follower: Follower) -> None:
+        self._is_announced, self._seen_s = False, self._monotonic()
+        self._end = await self._in_thread(follower.look)
 
     async def find(self, message_id: str) -> list[Record]:
         """See `Log.find`. Fast within the deduplication window; older events are searched one by one."""

@@ -134,6 +134,16 @@ def test_run_refuses_a_wrong_config_in_the_same_words(bad: Path) -> None:
     assert refused.err.endswith(checked.err)
 
 
+def test_a_folder_that_is_too_deep_for_a_socket_is_told_before_a_router_is_started(tmp_path: Path) -> None:
+    config = tmp_path / "router.yaml"
+    config.write_text(f"data: ./{'x' * 100}\nsources: {{website: {{write_key: k}}}}\n")
+
+    checked, refused = run_command("check", config), run_command("run", "--config", config)
+
+    assert (checked.code, checked.err) == (refused.code, refused.err)
+    assert "/admin.sock has 111 bytes, and the path of a socket" in checked.err
+
+
 def test_destinations_that_deliver_to_a_sandbox_are_named(tmp_path: Path) -> None:
     path = tmp_path / "router.yaml"
     path.write_text("sources: {website: {write_key: demo}}\ndestinations: {mixpanel: {sandbox: true}}\n")

@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.cli.housekeeping import Housekeeping
+from router.delivery.berth import Berth
 from router.delivery.state import Place
 from router.delivery.state_file import StateFile
 from tests.delivery.harness import until
@@ -157,6 +158,23 @@ async def test_destinations_that_come_and_leave_meanwhile_end_nothing(
 
     assert told(logs, "error") == []
     assert list(stand.fleet.berths) == ["down", "new"]
+
+
+async def test_a_stop_waits_for_one_step_and_not_for_those_of_all_destinations(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With eighty destinations that were busy it waited half a minute, and a supervisor would have killed the router."""
+    await stand.open(UP, DOWN)
+    stop, done = asyncio.Event(), []
+
+    async def stop_meanwhile(self: Housekeeping, berth: Berth) -> None:
+        done.append(berth.assignment.name)
+        stop.set()
+
+    monkeypatch.setattr(Housekeeping, "_discard", stop_meanwhile)
+    await Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from).tidy(stop)
+
+    assert done == ["up"]
 
 
 async def test_a_destination_that_could_not_start_does_when_it_can(stand: Stand) -> None:

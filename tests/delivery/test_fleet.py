@@ -21,6 +21,7 @@ from router.delivery.fleet import Fleet
 from router.delivery.http_send import HttpSend
 from router.delivery.ledger import Books, Ledger
 from router.delivery.state import Changes, Place, StateUnusable, Tries
+from router.delivery.state_directory import StateDirectory
 from router.delivery.state_file import StateFile
 from router.delivery.way import Ways
 from router.delivery.worker import Worker
@@ -447,6 +448,29 @@ async def test_a_stop_lets_what_a_reload_waits_for_land_and_starts_nothing_anew(
     assert stand.fleet.berths == {}
     with closing(stand.states.take("down")) as state:
         assert state.counts()["delivered", ""] >= under_way
+
+
+async def test_no_backlog_holds_up_the_start_of_other_destinations(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway listens once all are there. With eighty backlogs that took six times the work of opening them."""
+    told: list[str] = []
+    take, start = StateDirectory.take, Worker.start
+
+    def telling_take(self: StateDirectory, name: str, *arguments: Any) -> Any:
+        told.append(f"open {name}")
+        return take(self, name, *arguments)
+
+    def telling_start(self: Worker) -> None:
+        told.append(f"start {self.destination.name}")
+        start(self)
+
+    monkeypatch.setattr(StateDirectory, "take", telling_take)
+    monkeypatch.setattr(Worker, "start", telling_start)
+    await stand.open(DOWN, UP)
+    await stand.fleet.apply([DOWN, UP, assignment("new")])
+
+    assert told == ["open down", "open up", "start down", "start up", "open new", "start new"]
 
 
 @pytest.mark.parametrize("end", ["stop", "abandon"])

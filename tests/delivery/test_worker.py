@@ -128,6 +128,26 @@ async def test_an_outage_stops_the_reader_and_loses_nothing(harness: Harness) ->
     assert harness.vendor.ids() == [f"m{number + 1}" for number in range(30)]
 
 
+async def test_a_worker_that_stops_reads_no_more_while_its_flights_land(harness: Harness) -> None:
+    """What it would make of a backlog is thrown away, and all flights would wait for that work."""
+    harness.vendor.open.clear()
+    harness.log.add("u1")
+    worker = await harness.open()
+    await harness.until(lambda: harness.vendor.hanging == 1)
+
+    stop = asyncio.create_task(worker.stop(5_000.0))
+    await asyncio.sleep(0)
+    for _ in range(30):
+        harness.log.add("u1")
+    for _ in range(100):
+        await asyncio.sleep(0)
+    read = worker.ledger.windows[0].read
+    harness.vendor.open.set()
+    await stop
+
+    assert (read, harness.vendor.ids()) == (1, ["m1"])
+
+
 async def test_a_bad_item_that_fails_its_batch_is_narrowed_down(harness: Harness) -> None:
     harness.vendor.script = lambda request: Response(413 if any(item.get("bad") for item in request.json) else 200)
     for number in range(20):

@@ -293,7 +293,7 @@ class ClusterDeliveries:
             for partition, housekeeping in list(self._fleets.housekeepers.items()):
                 if stop.is_set():
                     return
-                await housekeeping.tidy()
+                await housekeeping.tidy(stop)
                 await self._fleets.catch_up(partition)  # an announcement of a change may have been missed
 
     async def stop(self, deadline_s: float) -> None:
