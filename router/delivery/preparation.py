@@ -106,8 +106,7 @@ class Preparation:
 
     def _add_items(self, transit: Transit, event: Event, decision: Decision) -> list[str]:
         """Add the payloads to *transit*. Returns the reasons of actions that made none."""
-        noted = self._ledger.settled_payloads
-        earlier = noted.get(transit.place, {}) if noted and not transit.is_replay else {}
+        earlier = transit.noted if transit.is_replay else self._ledger.settled_payloads.get(transit.place, {})
         known: Collection[str] = transit.settled
         if earlier:
             transit.settled |= {key for key, refused in earlier.items() if not refused}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,6 +28,11 @@ class Transit:
     settled: set[str] = field(default_factory=set)
     """Keys of the payloads that the vendor has."""
 
+    job: int = 0
+    """The replay or retry that sends it; 0 for none."""
+    noted: Mapping[str, str] = field(default_factory=dict)
+    """Keys of the payloads that an earlier run of that job settled, and why each was refused ("" if it was not). For other
+    events the ledger knows that."""
     letter: DeadLetter | None = None
     """The dead letter that a retry sends again."""
     is_historical: bool = False

@@ -16,7 +16,7 @@ from router.actions import ActionRule, Change, Constant, Drop, read_changeable
 from router.delivery import preparation
 from router.delivery.forecast import forecast
 from router.delivery.letters import DeadLetter
-from router.delivery.state import Changes, Outcome, Place
+from router.delivery.state import Changes, Outcome, Place, SettledPayload
 from router.delivery.transit import Item, Transit
 from router.destination import Destination
 from router.event import Document, Event
@@ -334,7 +334,8 @@ async def test_what_an_older_router_noted_leads_to_a_repeat_and_to_no_loss(harne
         state.add_partition(0, 0)
         changes = Changes(dead_letters=[letter], outcomes=[Outcome(Place(0, 1), "dead", "400 no", 0.0)])
         changes.counts["dead", ""] = 1
-        changes.settled_payloads = [(Place(0, 2), "send to parts/0", ""), (Place(0, 2), "send to parts/1", "400 no")]
+        noted = {"send to parts/0": "", "send to parts/1": "400 no"}
+        changes.settled_payloads = [SettledPayload(Place(0, 2), key, refused) for key, refused in noted.items()]
         state.commit(changes)
 
     harness.destination = destination(vendor, DROPPED)
