@@ -27,6 +27,8 @@ class Transit:
     """Why payloads died, in the order they died."""
     settled: set[str] = field(default_factory=set)
     """Keys of the payloads that the vendor has."""
+    settled_before: int = 0
+    """How many of those there were before any of it was sent this time."""
 
     job: int = 0
     """The replay or retry that sends it; 0 for none."""
@@ -103,10 +105,12 @@ class Transit:
 
     @property
     def is_untouched(self) -> bool:
-        """Whether none of it was sent this time."""
-        before = self.letter.settled if self.letter is not None else ()
+        """Whether none of it was sent this time, nor by an earlier run of its job."""
         return (
-            not self.refused and self.settled <= set(before) and not any(item.state == "flying" for item in self.items)
+            not self.refused
+            and not self.noted
+            and len(self.settled) == self.settled_before
+            and not any(item.state == "flying" for item in self.items)
         )
 
 
