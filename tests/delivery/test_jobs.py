@@ -550,6 +550,22 @@ def sent_to(harness: Harness) -> list[str]:
     return [request[0]["at"] for request in harness.vendor.requests]
 
 
+async def test_what_an_earlier_run_sent_in_part_is_a_dead_letter_if_the_replay_is_cancelled_now(
+    harness: Harness,
+) -> None:
+    began, id = await send_in_part(harness, "replay", 200)
+    await harness.close()
+    await harness.open()
+    await harness.until(lambda: harness.worker.pace.state == "throttled")
+
+    harness.worker.jobs.cancel(id)
+    await finish(harness, id)
+
+    [letter] = await harness.letters()
+    assert (letter.settled, letter.is_replayed) == (("send to events",), True)
+    assert sent_to(harness)[began:].count("events") == 1
+
+
 async def test_what_a_cancelled_replay_has_delivered_the_next_one_sends_again(harness: Harness) -> None:
     began, id = await send_in_part(harness, "replay", 200)
     await harness.close()
