@@ -219,8 +219,8 @@ def test_of_an_event_that_was_sent_in_part_a_kill_repeats_nothing(
 
 
 def noted_payloads(router: Router, name: str) -> int:
-    """How many settled payloads of events under way the destination's state knows of."""
-    path = router.folder / f"var/destinations/{name}.sqlite"
+    """How many settled payloads of events under way the destination's state, or the view of it here, knows of."""
+    [path] = (router.folder / "var/destinations").rglob(f"{name}.sqlite")
     with closing(sqlite3.connect(path.as_uri() + "?mode=ro", uri=True)) as connection:
         (count,) = connection.execute("SELECT count(*) FROM settled_payloads").fetchone()
     return int(count)
