@@ -7,7 +7,7 @@ from typing import Final
 
 from router.admin.standing import Standing
 from router.delivery.order import in_line, line_of
-from router.delivery.state import Changes, Outcome, Place, State, telling_trouble
+from router.delivery.state import Changes, Outcome, Place, SettledPayload, State, telling_trouble
 from router.log.record import Record
 
 _UNKNOWN: Final = "settled before the log was copied"
@@ -73,7 +73,7 @@ class CopiedState:
         if was in standing.tries:
             self._changes.tries[place] = standing.tries[was]
         for key, refused in standing.settled_payloads.get(was, {}).items():
-            self._changes.settled_payloads.append((place, key, refused))
+            self._changes.settled_payloads.append(SettledPayload(place, key, refused))
 
     def write(self) -> None:
         if self._changes:

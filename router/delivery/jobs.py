@@ -4,9 +4,9 @@
                 ▲                                                                                      │
                 └────────────────────── the cursor, the counts and the outcome, in one transaction ◀───┘
 
-A crash therefore repeats only what was in a request at that moment, with the same idempotency keys. Of an event with several
-payloads a crash or a stop repeats those that had been delivered, too: they are noted when the event is done. Jobs stand outside
-the order per user and have books of their own.
+A crash therefore repeats only what was in a request at that moment, with the same idempotency keys: payloads that are settled
+before the others of their event are noted, as those of live events are. Jobs stand outside the order per user and have books of
+their own.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from router.clock import Clock
 from router.delivery.course import Course
 from router.delivery.insist import insist
 from router.delivery.ledger import Ledger, storable
+from router.delivery.letters import DeadLetter
 from router.delivery.selection import LOST, select
 from router.delivery.signal import Signal
 from router.delivery.spec import ReplaySpec, RetrySpec
-from router.delivery.state import Job, Kind, State
+from router.delivery.state import Job, Kind, Place, State
 from router.delivery.transit import Transit
 from router.log.interface import Log
-from router.log.record import last_of
+from router.log.record import Record, last_of
 
 _T = TypeVar("_T")
 
@@ -64,6 +65,8 @@ class Jobs:
         self._clock = clock
         self._added = Signal(clock)
         self._course: Course | None = None
+        self._noted: dict[Place, dict[str, str]] = {}
+        """What earlier runs of the job that runs now have noted; see `State.settled_payloads`."""
         self._logger = structlog.get_logger().bind(destination=ledger.name)
 
     async def run(self) -> None:
@@ -133,6 +136,7 @@ class Jobs:
         if not await self._ask(lambda state: state.jobs("running", job.id)):
             self._course = None
             return  # it was cancelled while another one ran
+        self._noted = await self._ask(lambda state: state.settled_payloads(job.id))
         while course.read < last and not course.is_cancelled:
             found = await (
                 self._find_letters(course, spec) if isinstance(spec, RetrySpec) else self._find_events(course, spec)
@@ -170,22 +174,17 @@ class Jobs:
                 return
 
     async def _find_letters(self, course: Course, spec: RetrySpec) -> _Found:
-        choice = spec.choice(course.job.id)
+        job = course.job
+        choice = spec.choice(job.id)
         letters = await self._ask(lambda state: state.letters.find(choice, after=course.read, limit=CHUNK))
         return _Found(
             last=letters[-1].id if len(letters) == CHUNK else spec.up_to,
-            transits=[
-                Transit(
-                    letter.record, "retry", settled=set(letter.settled), letter=letter, is_historical=spec.is_historical
-                )
-                for letter in letters
-                if not letter.is_empty
-            ],
+            transits=[self._transit(letter.record, job, spec, letter) for letter in letters if not letter.is_empty],
             passed=[(letter.id, LOST, letter.events) for letter in letters if letter.is_empty],
         )
 
     async def _find_events(self, course: Course, spec: ReplaySpec) -> _Found:
-        after, job, partition = course.read, course.job.id, spec.partition
+        after, job, partition = course.read, course.job, spec.partition
         records = await insist(
             lambda: self._log.read(partition, after, min(CHUNK, spec.last - after)),
             self._clock,
@@ -196,14 +195,27 @@ class Jobs:
         earlier, done = await self._ask(
             lambda state: (
                 state.earlier(partition, after + 1, end),
-                state.done_by(job, partition, after + 1, end),
+                state.done_by(job.id, partition, after + 1, end),
             )
         )
         stretch = select(spec, records, earlier, after, done)
         return _Found(
             last=stretch.last,
-            transits=[Transit(record, "replay", is_historical=spec.is_historical) for record, _ in stretch.chosen],
+            transits=[self._transit(record, job, spec) for record, _ in stretch.chosen],
             passed=stretch.passed,
+        )
+
+    def _transit(
+        self, record: Record, job: Job, spec: RetrySpec | ReplaySpec, letter: DeadLetter | None = None
+    ) -> Transit:
+        return Transit(
+            record,
+            job.kind,
+            settled=set(letter.settled if letter is not None else ()),
+            job=job.id,
+            noted=self._noted.get(Place.of(record), {}),
+            letter=letter,
+            is_historical=spec.is_historical,
         )
 
     # --- how the events of a job end ---
@@ -218,13 +230,12 @@ class Jobs:
         """Book the event together with the job's progress. Nothing is awaited in between, so that one transaction holds
         both."""
         assert self._course is not None
-        job = self._course.job.id
         if transit.letter is None:
-            self._ledger.replayed(transit, job, kind, reason)
+            self._ledger.replayed(transit, transit.job, kind, reason)
         elif kind == "dead":
-            self._ledger.refuse_again(transit.letter, job, reason, transit.settled)
+            self._ledger.refuse_again(transit.letter, transit.job, reason, transit.settled)
         else:
-            self._ledger.revive(transit.letter, job, reason)
+            self._ledger.revive(transit.letter, transit.job, reason)
         self._course.end(_number(transit), kind, storable(reason))
         self._ledger.note_job(self._course.job)
 

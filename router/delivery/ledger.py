@@ -11,7 +11,18 @@ from typing import Any
 from router.clock import Clock
 from router.delivery.letters import DeadLetter
 from router.delivery.order import in_line
-from router.delivery.state import Changes, Job, Kind, Outcome, ParkedUser, Place, Replayed, State, Tries
+from router.delivery.state import (
+    Changes,
+    Job,
+    Kind,
+    Outcome,
+    ParkedUser,
+    Place,
+    Replayed,
+    SettledPayload,
+    State,
+    Tries,
+)
 from router.delivery.state_writer import HANG_S, StateWriter
 from router.delivery.tally import Tally
 from router.delivery.transit import Transit
@@ -66,6 +77,7 @@ class Ledger(StateWriter):
         self.counts: Counter[tuple[str, str]] = state.counts()
         self.tries: dict[Place, Tries] = state.tries()
         self.settled_payloads: dict[Place, dict[str, str]] = state.settled_payloads()
+        """See `State.settled_payloads`. A job asks for its own when it begins."""
         self.parked = state.parked_places()
         """For each parked line (a user, if order is kept): which events wait."""
         self.parked_events = sum(map(len, self.parked.values()))
@@ -167,9 +179,10 @@ class Ledger(StateWriter):
     def settle_payload(self, transit: Transit, key: str, refused: str = "") -> None:
         """The vendor has taken this payload (or *refused* it, for that reason) while others of its event are under way: it is
         not sent again."""
-        refused = storable(refused)
-        self.settled_payloads.setdefault(transit.place, {})[key] = refused
-        self._changes.settled_payloads.append((transit.place, key, refused))
+        note = SettledPayload(transit.place, key, storable(refused), transit.job)
+        if not note.job:
+            self.settled_payloads.setdefault(note.place, {})[key] = note.refused
+        self._changes.settled_payloads.append(note)
         self._changed()
 
     def tried(self, place: Place) -> Tries:

@@ -158,6 +158,13 @@ class LetterTable:
             [(d.reason, cause_at(d.record, d.reason), orjson.dumps(d.settled).decode(), d.job, d.id) for d in letters],
         )
 
+    def note_delivered(self, payloads: Iterable[tuple[int, int, str]]) -> None:
+        """Note that *payloads* (partition, sequence and key) are delivered, where their events are dead letters."""
+        self._connection.executemany(
+            "UPDATE dead_letters SET settled = json_insert(settled, '$[#]', ?3) WHERE partition = ?1 AND sequence = ?2",
+            payloads,
+        )
+
 
 def where(*terms: tuple[str, Any]) -> tuple[str, list[Any]]:
     """The terms whose value is not None, joined by AND, and those values."""

@@ -106,8 +106,7 @@ class Preparation:
 
     def _add_items(self, transit: Transit, event: Event, decision: Decision) -> list[str]:
         """Add the payloads to *transit*. Returns the reasons of actions that made none."""
-        noted = self._ledger.settled_payloads
-        earlier = noted.get(transit.place, {}) if noted and not transit.is_replay else {}
+        earlier = transit.noted if transit.is_replay else self._ledger.settled_payloads.get(transit.place, {})
         known: Collection[str] = transit.settled
         if earlier:
             transit.settled |= {key for key, refused in earlier.items() if not refused}
@@ -118,7 +117,7 @@ class Preparation:
                 skipped.append(mapped.skipped)
                 continue
             endpoint = self._endpoints[mapped.action.endpoint]
-            made, name = self._destination.write(mapped), mapped.action.name
+            made, name, before = self._destination.write(mapped), mapped.action.name, len(transit.items)
             found: Iterable[str] = find_settled(name, mapped.unmarked, known) if known else repeat("")
             for written, unmarked, settled in zip(made, mapped.unmarked, found, strict=False):
                 # Written as what waits is, since objects take ten times as much; without a mark the two are one.
@@ -133,4 +132,9 @@ class Preparation:
                 elif written.too_big:
                     item.state = "settled"
                     transit.refused.append(f"{name}: {written.too_big}")
+            if known and name not in transit.settled and all(item.is_delivered for item in transit.items[before:]):
+                # It makes nothing any more that was refused. Noted, for a mapping of tomorrow may make it differently.
+                transit.settled.add(name)
+                self._ledger.settle_payload(transit, name)
+        transit.settled_before = len(transit.settled)
         return skipped

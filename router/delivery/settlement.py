@@ -108,8 +108,8 @@ class Settlement:
             keys = map(transit.key_of, items)
         if is_last:
             self.settle(transit)
-        elif not transit.is_replay:
+        else:
             for key in keys:
                 self._ledger.settle_payload(transit, key, refused)
-            if transit.is_at_rest:  # the rest is parked, and is read from disk when its turn comes
+            if transit.is_at_rest and not transit.is_replay:  # the rest is parked; its turn reads it from disk
                 self._under_way.remove(transit)

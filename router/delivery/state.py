@@ -62,6 +62,18 @@ class Outcome(NamedTuple):
     at_s: float
 
 
+class SettledPayload(NamedTuple):
+    """A settled payload of an event that has others under way. It is not sent again."""
+
+    place: Place
+    key: str
+    """See `router.payload_key`."""
+    refused: str
+    """Why it was refused; empty if it is delivered."""
+    job: int = 0
+    """The replay or retry that sent it; 0 for none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tries:
     """When an unsettled event was first tried (Unix seconds, moved forward by time spent blocked), and how often since."""
@@ -131,9 +143,7 @@ class Changes:
 
     positions: dict[int, int] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
-    settled_payloads: list[tuple[Place, str, str]] = field(default_factory=list)
-    """Settled payloads of events that have others under way: the place, the payload's key, and why it was refused ("" if it was
-    not)."""
+    settled_payloads: list[SettledPayload] = field(default_factory=list)
     tries: dict[Place, Tries] = field(default_factory=dict)
     park: list[tuple[Record, str]] = field(default_factory=list)
     unpark: list[Place] = field(default_factory=list)
@@ -232,7 +242,8 @@ class State(Protocol):
         """Note a replay or a retry to be run. The destination's worker takes it up."""
 
     def cancel_job(self, id: int) -> bool:
-        """Cancel a job that is not done; False if no such job has that number."""
+        """Cancel a job that is not done; False if no such job has that number. A dead letter keeps what a retry has delivered
+        of it."""
 
     # --- reading ---
 
@@ -248,9 +259,9 @@ class State(Protocol):
     def furthest(self, partition: int) -> int:
         """The last sequence that this state knows of: the position, or one settled or parked above it."""
 
-    def settled_payloads(self) -> dict[Place, dict[str, str]]:
-        """For each event with payloads under way: the keys of its settled payloads, and why each was refused ("" if it was
-        not)."""
+    def settled_payloads(self, job: int = 0) -> dict[Place, dict[str, str]]:
+        """For each event with payloads under way in that replay or retry (0: outside of them): the keys of its settled
+        payloads, and why each was refused ("" if it was not)."""
 
     def tries(self) -> dict[Place, Tries]:
         """For each event that has failed and is not settled."""

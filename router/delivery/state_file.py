@@ -174,14 +174,14 @@ class StateFile:
             run("UPDATE positions SET position = ? WHERE partition = ?", [(s, p) for p, s in changes.positions.items()])
             self._outcomes.add(changes.outcomes)
             run(
-                "INSERT OR IGNORE INTO settled_payloads VALUES (?, ?, ?, ?)",
-                [(place.partition, place.sequence, key, why) for place, key, why in changes.settled_payloads],
+                "INSERT OR REPLACE INTO settled_payloads (partition, sequence, key, refused, job) VALUES (?, ?, ?, ?, ?)",
+                [(*each.place, each.key, each.refused, each.job) for each in changes.settled_payloads],
             )
             run(
                 "INSERT OR REPLACE INTO tries VALUES (?, ?, ?, ?)",
                 [(at.partition, at.sequence, tries.first_s, tries.attempts) for at, tries in changes.tries.items()],
             )
-            self._forget_notes(changes.outcomes)
+            self._forget_notes(changes)
             self._write_parked(changes)
             self.letters.add(changes.dead_letters)
             self.letters.remove(changes.revived)
@@ -209,13 +209,21 @@ class StateFile:
             )
             run("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(changes.meta.items()))
 
-    def _forget_notes(self, outcomes: Sequence[Outcome]) -> None:
+    def _forget_notes(self, changes: Changes) -> None:
         """Drop the notes on events that were under way. Most events have none."""
         for table in ("settled_payloads", "tries"):
             if self._connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
-                self._connection.executemany(
-                    f"DELETE FROM {table} WHERE partition = ? AND sequence = ?", [outcome.place for outcome in outcomes]
-                )
+                places = [outcome.place for outcome in changes.outcomes]
+                places += [replayed.place for replayed in changes.replayed]
+                places += [Place.of(letter.record) for letter in changes.refused_again]
+                self._connection.executemany(f"DELETE FROM {table} WHERE partition = ? AND sequence = ?", places)
+
+    def _forget_notes_of_jobs(self) -> None:
+        """Drop what jobs that are over have noted of events that were under way: their dead letters keep what is delivered."""
+        over = "FROM settled_payloads WHERE job != 0 AND job NOT IN (SELECT id FROM jobs WHERE state = 'running')"
+        delivered = self._connection.execute(f"SELECT partition, sequence, key {over} AND refused = ''").fetchall()
+        self.letters.note_delivered(delivered)
+        self._connection.execute(f"DELETE {over}")
 
     def _write_parked(self, changes: Changes) -> None:
         run = self._connection.executemany
@@ -320,6 +328,8 @@ class StateFile:
             "UPDATE settled_payloads SET refused = ? WHERE refused != '' AND partition = ? AND sequence = ?",
             [each[1:] for each in parked],
         )
+        # Whose event a replay has under way the log alone knows. Without the note the payload is tried once more.
+        self._connection.execute("DELETE FROM settled_payloads WHERE refused != '' AND job != 0")
         return len(parked)
 
     def _theirs(self, suppressed: Suppressed, query: str, values: Sequence[int] = ()) -> list[tuple[Any, ...]]:
@@ -341,10 +351,12 @@ class StateFile:
 
     def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
         """See `State.add_job`."""
-        cursor = self._connection.execute(
-            "INSERT INTO jobs (kind, spec, cursor, total, counts, state, made_s) VALUES (?, ?, 0, ?, '{}', 'running', ?)",
-            (kind, orjson.dumps(spec).decode(), total, made_s),
-        )
+        with self._transaction():
+            self._forget_notes_of_jobs()  # a crash may have left some of a cancelled one
+            cursor = self._connection.execute(
+                "INSERT INTO jobs (kind, spec, cursor, total, counts, state, made_s) VALUES (?, ?, 0, ?, '{}', 'running', ?)",
+                (kind, orjson.dumps(spec).decode(), total, made_s),
+            )
         return Job(int(cursor.lastrowid or 0), kind, spec, 0, total, {}, "running", made_s)
 
     # --- reading ---
@@ -389,10 +401,11 @@ class StateFile:
         ).fetchone()
         return max(int(last), self._outcomes.furthest(partition))
 
-    def settled_payloads(self) -> dict[Place, dict[str, str]]:
+    def settled_payloads(self, job: int = 0) -> dict[Place, dict[str, str]]:
         """See `State.settled_payloads`."""
         settled: dict[Place, dict[str, str]] = {}
-        for partition, sequence, key, refused in self._connection.execute("SELECT * FROM settled_payloads"):
+        query = "SELECT partition, sequence, key, refused FROM settled_payloads WHERE job = ?"
+        for partition, sequence, key, refused in self._connection.execute(query, (job,)):
             settled.setdefault(Place(partition, sequence), {})[key] = refused
         return settled
 
@@ -479,9 +492,11 @@ class StateFile:
 
     def cancel_job(self, id: int) -> bool:
         """Cancel a job that is not done; False where there is none of that number."""
-        changed = self._connection.execute(
-            "UPDATE jobs SET state = 'cancelled' WHERE id = ? AND state = 'running'", (id,)
-        ).rowcount
+        with self._transaction():
+            changed = self._connection.execute(
+                "UPDATE jobs SET state = 'cancelled' WHERE id = ? AND state = 'running'", (id,)
+            ).rowcount
+            self._forget_notes_of_jobs()
         return changed > 0
 
 

@@ -8,7 +8,7 @@ from router.delivery.cause import cause_of
 from router.delivery.outcome_table import SCHEMA as OUTCOMES_SCHEMA
 from router.delivery.replay_table import SCHEMA as REPLAYS_SCHEMA
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _FIRST = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -72,6 +72,9 @@ INSERT INTO replays (partition, first, last, offsets, job, kind, reason, at_s)
     SELECT partition, sequence, sequence, x'', job, kind, reason, at_s FROM single_replays;
 DROP TABLE single_replays;
 DROP INDEX dead_letters_by_message;
+""",
+    5: """
+ALTER TABLE settled_payloads ADD COLUMN job INTEGER NOT NULL DEFAULT 0;
 """,
 }
 """The scripts that bring a file to each schema version from the one before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -27,7 +27,14 @@ class Transit:
     """Why payloads died, in the order they died."""
     settled: set[str] = field(default_factory=set)
     """Keys of the payloads that the vendor has."""
+    settled_before: int = 0
+    """How many of those there were before any of it was sent this time."""
 
+    job: int = 0
+    """The replay or retry that sends it; 0 for none."""
+    noted: Mapping[str, str] = field(default_factory=dict)
+    """Keys of the payloads that an earlier run of that job settled, and why each was refused ("" if it was not). For other
+    events the ledger knows that."""
     letter: DeadLetter | None = None
     """The dead letter that a retry sends again."""
     is_historical: bool = False
@@ -98,10 +105,12 @@ class Transit:
 
     @property
     def is_untouched(self) -> bool:
-        """Whether none of it was sent this time."""
-        before = self.letter.settled if self.letter is not None else ()
+        """Whether none of it was sent this time, nor by an earlier run of its job."""
         return (
-            not self.refused and self.settled <= set(before) and not any(item.state == "flying" for item in self.items)
+            not self.refused
+            and not self.noted
+            and len(self.settled) == self.settled_before
+            and not any(item.state == "flying" for item in self.items)
         )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from router.delivery.cause import code_of
 from router.delivery.letters import Choice, DeadLetter
-from router.delivery.state import Changes, Outcome, ParkedUser, Place, Replayed, State, Tries
+from router.delivery.state import Changes, Outcome, ParkedUser, Place, Replayed, SettledPayload, State, Tries
 from router.log.record import Record
 
 OpenState = Callable[[], State]
@@ -31,7 +31,7 @@ def everything(state: State) -> dict[str, Any]:
     return {
         "positions": state.positions(),
         "above": state.settled_above_position(),
-        "settled_payloads": state.settled_payloads(),
+        "settled_payloads": [state.settled_payloads(job) for job in range(3)],
         "tries": state.tries(),
         "parked": {user: state.parked(user, 100) for user in state.parked_places()},
         "places": state.parked_places(),
@@ -52,7 +52,13 @@ CHANGES = Changes(
         Outcome(Place(0, 2), "dead", "400 no", 6.0),
         Outcome(Place(0, 6), "skipped", "flags: off", 7.0),
     ],
-    settled_payloads=[(Place(0, 4), "a/0", ""), (Place(0, 4), "b/0", "400 no"), (Place(0, 2), "a/0", "")],
+    settled_payloads=[
+        SettledPayload(Place(0, 4), "a/0", ""),
+        SettledPayload(Place(0, 4), "b/0", "400 no"),
+        SettledPayload(Place(0, 2), "a/0", ""),
+        SettledPayload(Place(0, 1), "a/0", "", job=1),
+        SettledPayload(Place(0, 9), "a/0", "400 no", job=1),
+    ],
     tries={Place(0, 4): Tries(10.0, 2), Place(0, 2): Tries(11.0, 1)},
     park=[(make_record(3), "404"), (make_record(5), "behind"), (make_record(8, "u2"), "404")],
     parked_users={"u1": ParkedUser(99.0, 2), "u2": ParkedUser(50.0, 1)},
@@ -86,9 +92,11 @@ class StateContract:
 
         assert before["positions"] == {0: (0, 3)}
         assert before["above"] == {0: {5, 6, 8}}
-        assert before["settled_payloads"] == {Place(0, 4): {"a/0": "", "b/0": "400 no"}}, (
-            "those of what is settled are forgotten"
-        )
+        assert before["settled_payloads"] == [
+            {Place(0, 4): {"a/0": "", "b/0": "400 no"}},
+            {Place(0, 9): {"a/0": "400 no"}},
+            {},
+        ], "those of what is settled are forgotten"
         assert before["tries"] == {Place(0, 4): Tries(10.0, 2)}
         assert before["parked"] == {"u1": [make_record(3), make_record(5)], "u2": [make_record(8, "u2")]}
         assert before["parked_users"] == {"u1": ParkedUser(99.0, 2), "u2": ParkedUser(50.0, 1)}
@@ -310,6 +318,52 @@ class StateContract:
 
         assert [state.cancel_job(job.id), state.cancel_job(job.id), state.cancel_job(77)] == [True, False, False]
         assert [each.state for each in state.jobs()] == ["cancelled"]
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            pytest.param(Changes(replayed=[Replayed(Place(0, 5), 1, "delivered", "", 8.0)]), id="replayed"),
+            pytest.param(Changes(outcomes=[Outcome(Place(0, 5), "delivered", "", 8.0)]), id="a letter delivered"),
+            pytest.param(Changes(refused_again=[make_letter(5, id=1)]), id="a letter refused again"),
+        ],
+    )
+    def test_what_a_job_noted_of_an_event_goes_with_its_end(self, state: State, end: Changes) -> None:
+        state.add_job("replay", {"last": 9}, 9, 1.0)
+        notes = [SettledPayload(Place(0, n), "a/0", "", job=1) for n in (5, 6)]
+        state.commit(Changes(settled_payloads=notes, dead_letters=[make_letter(5)]))
+
+        state.commit(end)
+
+        assert state.settled_payloads(1) == {Place(0, 6): {"a/0": ""}}
+
+    def test_of_a_cancelled_retry_the_dead_letters_keep_what_is_delivered(self, state: State) -> None:
+        """What was refused is for the next one."""
+        cancelled, running = (state.add_job("retry", {"up_to": 9}, 9, 1.0) for _ in range(2))
+        notes = [
+            SettledPayload(Place(0, 5), "a/0", "", job=cancelled.id),
+            SettledPayload(Place(0, 5), "b/0", "400 no", job=cancelled.id),
+            SettledPayload(Place(0, 6), "a/0", "", job=running.id),
+            SettledPayload(Place(0, 7), "a/0", ""),
+        ]
+        state.commit(Changes(settled_payloads=notes, dead_letters=[make_letter(5, settled=("c",)), make_letter(6)]))
+
+        state.cancel_job(cancelled.id)
+
+        assert [letter.settled for letter in state.letters.find()] == [("c", "a/0"), ()]
+        noted = [state.settled_payloads(job) for job in (0, cancelled.id, running.id)]
+        assert noted == [{Place(0, 7): {"a/0": ""}}, {}, {Place(0, 6): {"a/0": ""}}]
+
+    def test_what_was_in_a_request_when_its_retry_was_cancelled_is_known_to_the_next_one(self, state: State) -> None:
+        """A crash came before the event was settled."""
+        job = state.add_job("retry", {"up_to": 9}, 9, 1.0)
+        state.cancel_job(job.id)
+        late = SettledPayload(Place(0, 5), "a/0", "", job=job.id)
+        state.commit(Changes(settled_payloads=[late], dead_letters=[make_letter(5)]))
+
+        state.add_job("retry", {"up_to": 9}, 9, 1.0)
+
+        assert [letter.settled for letter in state.letters.find()] == [("a/0",)]
+        assert state.settled_payloads(job.id) == {}
 
     def test_a_cancelled_job_stays_so_whatever_is_written_of_it(self, state: State) -> None:
         job = state.add_job("replay", {"last": 9}, 9, 1.0)

@@ -12,7 +12,7 @@ import pytest
 from router.delivery import state_file
 from router.delivery.letters import EVERY
 from router.delivery.outcome_table import ERASED
-from router.delivery.state import Changes, Erasure, Outcome, ParkedUser, Place, Replayed
+from router.delivery.state import Changes, Erasure, Outcome, ParkedUser, Place, Replayed, SettledPayload
 from router.delivery.state_file import StateFile
 from router.log.connections import connect_to_read
 from router.log.tombstone import tombstone
@@ -79,7 +79,12 @@ def test_row_53_nothing_is_left_of_what_vendors_said_of_them(state: StateFile, p
     state.commit(
         Changes(
             park=[(record, f"503 {SECRET}") for record in state.parked("ada", 5)],
-            settled_payloads=[(Place(0, 1), "one", f"400 {SECRET}"), (Place(0, 1), "other", "")],
+            settled_payloads=[
+                SettledPayload(Place(0, 1), "one", f"400 {SECRET}"),
+                SettledPayload(Place(0, 1), "other", ""),
+                SettledPayload(Place(0, 90), "one", f"400 {SECRET}", job.id),
+                SettledPayload(Place(0, 90), "other", "", job.id),
+            ],
             outcomes=[Outcome(Place(0, number), "dead", reason, 1.0) for number, reason in words.items()],
             replayed=[Replayed(Place(0, number), 1, "dead", reason, 1.0) for number, reason in words.items()],
             refused_again=[replace(letter, reason=f"422 {SECRET}") for letter in state.letters.find()[5:9]],
@@ -100,6 +105,7 @@ def test_row_53_nothing_is_left_of_what_vendors_said_of_them(state: StateFile, p
             51: ("dead", "400 nor this"),
         }
     assert state.settled_payloads() == {Place(0, 1): {"one": ERASED, "other": ""}}
+    assert state.settled_payloads(job.id) == {Place(0, 90): {"other": ""}}
     assert [each.reasons for each in state.jobs()] == [{"400 nor this": 2, ERASED: 4}]
 
 

@@ -506,6 +506,101 @@ async def test_of_an_event_that_was_sent_in_part_a_cancelled_replay_keeps_the_re
     assert [item["at"] for item in harness.vendor.taken[began:]] == ["events", "profiles"]
 
 
+# --- events with several payloads ---
+
+
+@pytest.mark.parametrize("kind", ["replay", "retry"])
+@pytest.mark.parametrize("is_crash", [False, True], ids=["a stop", "a crash"])
+@pytest.mark.parametrize("was_taken", [True, False], ids=["delivered", "refused"])
+async def test_what_is_settled_of_an_event_before_a_stop_is_not_sent_again(
+    harness: Harness, kind: Literal["replay", "retry"], is_crash: bool, was_taken: bool
+) -> None:
+    began, id = await send_in_part(harness, kind, 200 if was_taken else 400)
+    await (harness.crash() if is_crash else harness.close())
+    harness.vendor.script = lambda request: Response(200)
+    await harness.open()
+
+    job = await finish(harness, id)
+
+    assert sent_to(harness)[began:].count("events") == 1
+    assert job.counts == {"delivered" if was_taken else "dead": 1}
+    assert [(letter.reason, letter.settled) for letter in await harness.letters()] == (
+        [] if was_taken else [("400", ("send to profiles",))]
+    )
+    assert harness.books.unaccounted == 0
+    assert await harness.worker.ledger.ask(lambda state: state.settled_payloads(id)) == {}
+
+
+async def send_in_part(harness: Harness, kind: Literal["replay", "retry"], status: int) -> tuple[int, int]:
+    """Begin a job that sends one event: at "events" it is answered with *status*, at "profiles" there is no answer. Returns how
+    many requests there were before, and the number of the job."""
+    harness.plugin = plugin(batches("events", max_events=1), batches("profiles", max_events=1))
+    harness.vendor.script = lambda request: Response(400 if kind == "retry" else 200)
+    await deliver(harness, 1)
+    harness.vendor.script = lambda request: Response(status) if request.json[0]["at"] == "events" else NETWORK_DOWN
+    began = len(harness.vendor.requests)
+    id = await add_job(harness, kind)
+    await harness.until(lambda: harness.worker.pace.state == "throttled" and "events" in sent_to(harness)[began:])
+    await harness.worker.ledger.flushed()
+    return began, id
+
+
+def sent_to(harness: Harness) -> list[str]:
+    """Where each request went."""
+    return [request[0]["at"] for request in harness.vendor.requests]
+
+
+async def test_what_an_earlier_run_sent_in_part_is_a_dead_letter_if_the_replay_is_cancelled_now(
+    harness: Harness,
+) -> None:
+    began, id = await send_in_part(harness, "replay", 200)
+    await harness.close()
+    await harness.open()
+    await harness.until(lambda: harness.worker.pace.state == "throttled")
+
+    harness.worker.jobs.cancel(id)
+    await finish(harness, id)
+
+    [letter] = await harness.letters()
+    assert (letter.settled, letter.is_replayed) == (("send to events",), True)
+    assert sent_to(harness)[began:].count("events") == 1
+
+
+async def test_what_a_cancelled_replay_has_delivered_the_next_one_sends_again(harness: Harness) -> None:
+    began, id = await send_in_part(harness, "replay", 200)
+    await harness.close()
+    with closing(harness.open_state()) as state:
+        assert state.cancel_job(id)
+    harness.vendor.script = lambda request: Response(200)
+    await harness.open()
+
+    await finish(harness, await add_job(harness))
+
+    assert sent_to(harness)[began:].count("events") == 2
+
+
+@pytest.mark.parametrize("is_at_work", [True, False], ids=["at work", "while the router stands"])
+async def test_what_a_cancelled_retry_has_delivered_the_next_one_does_not_send_again(
+    harness: Harness, is_at_work: bool
+) -> None:
+    began, id = await send_in_part(harness, "retry", 200)
+    if is_at_work:
+        harness.worker.jobs.cancel(id)
+        await finish(harness, id)
+    await harness.close()
+    with closing(harness.open_state()) as state:
+        assert state.cancel_job(id) is not is_at_work
+    harness.vendor.script = lambda request: Response(200)
+    await harness.open()
+    [letter] = await harness.letters()
+
+    await finish(harness, await add_job(harness, "retry"))
+
+    assert letter.settled == ("send to events",)
+    assert sent_to(harness)[began:].count("events") == 1
+    assert await harness.letters() == []
+
+
 async def test_a_rate_is_kept(harness: Harness) -> None:
     """Of what is sent: what is skipped costs the vendor nothing."""
     harness.options = replace(harness.options, batch_wait_s=0.0)

@@ -16,7 +16,7 @@ from router.actions import ActionRule, Change, Constant, Drop, read_changeable
 from router.delivery import preparation
 from router.delivery.forecast import forecast
 from router.delivery.letters import DeadLetter
-from router.delivery.state import Changes, Outcome, Place
+from router.delivery.state import Changes, Outcome, Place, SettledPayload
 from router.delivery.transit import Item, Transit
 from router.destination import Destination
 from router.event import Document, Event
@@ -194,6 +194,50 @@ async def test_an_action_that_is_done_is_not_carried_out_again(harness: Harness)
     assert harness.vendor.taken[-1]["a"] == 5
 
 
+@pytest.mark.parametrize("is_retry", [True, False], ids=["a dead letter", "a parked event"])
+async def test_an_action_that_is_done_since_it_makes_less_stays_done_when_its_mapping_changes_again(
+    harness: Harness, is_retry: bool
+) -> None:
+    """Another action of the event is refused, or waits, all the while."""
+    refused = Dead("400 no") if is_retry else Later("busy", 60.0)
+    vendor = Refusing(refused)
+    fake = plugin(batches("parts", judge=vendor.judge, is_independent=True), batches("whole", judge=vendor.judge))
+
+    def build_whole(event: Event, fields: Document, settings: Settings) -> Payload:
+        return Payload({"id": "b"})
+
+    actions = (replace(fake.actions[0], build=build_parts), replace(fake.actions[1], build=build_whole))
+    fake = replace(fake, actions=actions)
+
+    async def change(*changes: Change) -> None:
+        await reopen(
+            harness, Destination("fake", fake, Settings(), rules={"send to parts": ActionRule(changes=changes)})
+        )
+        harness.clock.passed_s += 60.0
+        if is_retry:
+            await finish(harness, await add_job(harness, "retry"))
+        else:
+            began = len(sent(harness))
+            await harness.until(lambda: len(sent(harness)) > began and not harness.vendor.hanging)
+            await harness.worker.ledger.flushed()
+
+    harness.plugin = fake
+    harness.log.add("ada", properties=PARTS)
+    await harness.open()
+    await harness.until(lambda: sorted(sent(harness)) == ["a", "b", "b"] and not harness.vendor.hanging)
+    await harness.worker.ledger.flushed()
+
+    await change(Drop((B,)))
+    await change(Drop((B,)), Constant({A: 5}))
+    vendor.verdict = None
+    await change(Drop((B,)), Constant({A: 6}))
+    await harness.until_settled()
+
+    assert sent(harness).count("a") == 1
+    assert await harness.letters() == []
+    assert harness.books.delivered == 1
+
+
 async def test_of_payloads_that_say_the_same_each_is_sent(harness: Harness) -> None:
     """As two lines of an order may: each is one more sold."""
     fake = plugin(batches("parts", max_events=1))
@@ -334,7 +378,8 @@ async def test_what_an_older_router_noted_leads_to_a_repeat_and_to_no_loss(harne
         state.add_partition(0, 0)
         changes = Changes(dead_letters=[letter], outcomes=[Outcome(Place(0, 1), "dead", "400 no", 0.0)])
         changes.counts["dead", ""] = 1
-        changes.settled_payloads = [(Place(0, 2), "send to parts/0", ""), (Place(0, 2), "send to parts/1", "400 no")]
+        noted = {"send to parts/0": "", "send to parts/1": "400 no"}
+        changes.settled_payloads = [SettledPayload(Place(0, 2), key, refused) for key, refused in noted.items()]
         state.commit(changes)
 
     harness.destination = destination(vendor, DROPPED)

@@ -13,7 +13,7 @@ import pytest
 
 from router.delivery import state_file, state_schema
 from router.delivery.spec import ReplaySpec
-from router.delivery.state import Changes, Outcome, Place, Replayed, StateUnusable
+from router.delivery.state import Changes, Outcome, Place, Replayed, SettledPayload, StateUnusable
 from router.delivery.state_directory import StateDirectory
 from router.delivery.state_file import StateFile
 from router.delivery.state_schema import SCHEMA_VERSION, UPGRADES
@@ -51,7 +51,7 @@ def test_a_commit_that_the_disk_refuses_has_written_nothing(state: StateFile, pa
     big = Changes(
         positions={0: 40},
         outcomes=[Outcome(Place(0, n), "delivered", "x" * 1_500, 1.0) for n in range(10, 40)],
-        settled_payloads=[(Place(0, n), "y" * 1_500, "") for n in range(50, 80)],
+        settled_payloads=[SettledPayload(Place(0, n), "y" * 1_500, "") for n in range(50, 80)],
         park=[(make_record(n, event=b"z" * 1_500), "404") for n in range(90, 120)],
         dead_letters=[make_letter(n, "r" * 1_500) for n in range(10, 40)],
         meta={"reason": "w" * 5_000},
@@ -74,7 +74,7 @@ def test_a_state_needs_little_room_to_settle_much(path: Path, state: StateFile) 
     anything."""
     for first in range(1, 60_000, 100):
         outcomes = [Outcome(Place(0, number), "delivered", "", first) for number in range(first, first + 100)]
-        notes = [(each.place, "payload", "") for each in outcomes]
+        notes = [SettledPayload(each.place, "payload", "") for each in outcomes]
         state.commit(Changes(positions={0: first + 99}, outcomes=outcomes, settled_payloads=notes))
 
     assert sum(each.stat().st_size for each in path.parent.iterdir()) < state_file.GROWS_BY_BYTES
@@ -237,7 +237,8 @@ def test_settled_payloads_are_noted_in_a_file_of_the_first_version(path: Path, b
 
     with closing(StateFile.open(path, LOG)) as state:
         assert state.settled_payloads() == {}
-        state.commit(Changes(settled_payloads=[(Place(0, 8), "send purchase/0f3a55e0c1d29b84", "400 no")]))
+        note = SettledPayload(Place(0, 8), "send purchase/0f3a55e0c1d29b84", "400 no")
+        state.commit(Changes(settled_payloads=[note]))
         assert state.settled_payloads() == {Place(0, 8): {"send purchase/0f3a55e0c1d29b84": "400 no"}}
 
 
@@ -255,6 +256,20 @@ def test_what_a_replay_did_before_the_upgrade_is_known_after_it(path: Path, monk
         assert state.done_by(2, 0, 1, 10) == {6}
         state.commit(Changes(replayed=[Replayed(Place(0, 5), 2, "delivered", "", 10.0)]))
         assert state.done_by(2, 0, 1, 10) == {5, 6}
+
+
+def test_what_is_settled_of_events_under_way_at_the_upgrade_is_known_after_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only live events had notes."""
+    with monkeypatch.context() as patch:
+        for module in (state_file, state_schema):
+            patch.setattr(module, "SCHEMA_VERSION", 4)
+        with closing(StateFile.open(path, LOG)) as state:
+            state._connection.execute("INSERT INTO settled_payloads VALUES (0, 5, 'send order', '400 no')")
+
+    with closing(StateFile.open(path, LOG)) as state:
+        assert state.settled_payloads() == {Place(0, 5): {"send order": "400 no"}}
 
 
 def test_what_replays_did_alike_is_kept_together(path: Path) -> None:

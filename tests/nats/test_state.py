@@ -284,16 +284,19 @@ def test_what_is_cancelled_elsewhere_is_heard_although_another_question_reads_it
 
 
 def test_what_an_older_program_wrote_is_read(open_view: OpenView, journal: Journal) -> None:
-    """It moved retry windows by an operation of their own."""
+    """It moved retry windows by an operation of their own, and replays had no notes."""
     state = owned(open_view("a"))
     state.commit(Changes(tries={Place(0, 1): Tries(10.0, 2), Place(0, 2): Tries(20.0, 1)}))
     state.close()
-    journal.append(Draft("operation", "older", 1, b'{"v":2,"do":"shift_tries","with":[5.5]}'), journal.last())
+    noted = b'{"v":2,"do":"commit","with":[{"settled_payloads":[[0,2,"send order/0f3a55e0c1d29b84","400 no"]]}]}'
+    for number, body in enumerate([b'{"v":2,"do":"shift_tries","with":[5.5]}', noted]):
+        journal.append(Draft("operation", "older", number, body), journal.last())
 
     fresh = open_view("b")
     fresh.catch_up()
 
     assert fresh.tries() == {Place(0, 1): Tries(15.5, 2), Place(0, 2): Tries(25.5, 1)}
+    assert fresh.settled_payloads() == {Place(0, 2): {"send order/0f3a55e0c1d29b84": "400 no"}}
 
 
 # --- answers that are lost ---

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import statistics
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -176,6 +178,52 @@ def test_a_replay_that_is_cancelled_does_not_go_on_after_a_crash(stage: Stage) -
     router.start()
 
     assert [each["state"] for each in router.ask("jobs", destination="mixpanel")] == ["cancelled"]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("--processes", "1"), marks=pytest.mark.full)], ids=["one process", "two processes"]
+)
+@pytest.mark.parametrize("operation", ["replay", "retry"])
+def test_of_an_event_that_was_sent_in_part_a_kill_repeats_nothing(
+    stage: Stage, operation: str, options: tuple[str, ...]
+) -> None:
+    """Mixpanel gets a group call at two addresses, and the second is down."""
+    [vendor] = stage.vendors("mixpanel")
+    if operation == "retry":
+        vendor.fail(status=400, body="no")
+    router = stage.router({"mixpanel": vendor.destination()}, *options)
+    router.post({"type": "group", "userId": "u1", "groupId": "g1", "messageId": "m1", "traits": {"name": "Acme"}})
+    router.until_settled()
+    vendor.heal()
+    vendor.fail(status=503, path="/engage")
+    begin = len(vendor.requests())
+
+    def sent(path: str) -> int:
+        return sum(request["path"].startswith(path) for request in vendor.requests()[begin:])
+
+    router.ask(operation, destination="mixpanel")
+    until(lambda: noted_payloads(router, "mixpanel") and sent("/engage"), "half of it is delivered and noted")
+    router.kill()
+    vendor.heal()
+    tries = sent("/engage")
+    router.start()
+    until(lambda: jobs_are_done(router, "mixpanel"), "it is done")
+
+    assert (sent("/groups"), sent("/engage")) == (1, tries + 1)
+    [job] = router.ask("jobs", destination="mixpanel")
+    assert job["counts"] == {"delivered": 1}
+    assert noted_payloads(router, "mixpanel") == 0
+    assert router.ask("dead-letters", destination="mixpanel") == []
+    check_books(router, mixpanel=1)
+
+
+def noted_payloads(router: Router, name: str) -> int:
+    """How many settled payloads of events under way the destination's state, or the view of it here, knows of."""
+    [path] = (router.folder / "var/destinations").rglob(f"{name}.sqlite")
+    with closing(sqlite3.connect(path.as_uri() + "?mode=ro", uri=True)) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM settled_payloads").fetchone()
+    return int(count)
 
 
 # --- row 34 ---

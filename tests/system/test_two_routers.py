@@ -17,6 +17,8 @@ from tests.system.evidence import find_repeats
 from tests.system.generator import make_event
 from tests.system.harness import KEY, Stage, call, run_command, until
 from tests.system.routers import TAKEOVER_S, Routers, divert, partitions_of, running, until_shared
+from tests.system.test_dead_letters import jobs_are_done
+from tests.system.test_replay import noted_payloads
 
 PARTITIONS = 4
 CONCURRENCY = 2
@@ -57,6 +59,30 @@ def test_a_router_that_dies_is_replaced_within_seconds(stage: Stage, server: Clu
     books = second.books("mixpanel")
     assert books["delivered"] == len(acked)
     assert books["accepted"] == books["delivered"] + books["skipped"]
+
+
+def test_a_router_that_dies_in_a_replay_is_replaced_by_one_that_repeats_nothing(stage: Stage, server: Cluster) -> None:
+    """Of an event that was sent in part: Mixpanel gets a group call at two addresses, and the second is down."""
+    [vendor] = stage.vendors("mixpanel")
+    routers = Routers(stage, server, {"mixpanel": vendor.destination()}, partitions=1)
+    [first] = routers.start("first")
+    until(lambda: partitions_of(first), "it delivers")
+    first.post({"type": "group", "userId": "u1", "groupId": "g1", "messageId": "m1", "traits": {"name": "Acme"}})
+    first.until_settled()
+    vendor.fail(status=503, path="/engage")
+    begin = len(vendor.requests())
+    first.ask("replay", destination="mixpanel")
+    until(lambda: noted_payloads(first, "mixpanel"), "half of it is delivered and noted")
+
+    first.kill()
+    vendor.heal()
+    [second] = routers.start("second")
+    until(lambda: partitions_of(second) and jobs_are_done(second, "mixpanel"), "the other one has done the rest")
+
+    sent = [request["path"] for request in vendor.requests()[begin:]]
+    assert sum(path.startswith("/groups") for path in sent) == 1
+    assert second.destination("mixpanel")["replayed"] == {"delivered": 1}
+    check_books(second, mixpanel=1)
 
 
 @pytest.mark.full

@@ -15,12 +15,13 @@ import orjson
 
 from router.delivery.letters import Choice, DeadLetter
 from router.delivery.outcome_group import OutcomeGroup, group
-from router.delivery.state import Changes, Job, Outcome, ParkedUser, Place, Replayed, Tries
+from router.delivery.state import Changes, Job, Outcome, ParkedUser, Place, Replayed, SettledPayload, Tries
 from router.delivery.state_file import StateFile
 from router.log.record import Record
 
-VERSION: Final = 2
-"""The version that this program writes. In version 1 each outcome stands by itself."""
+VERSION: Final = 3
+"""The version that this program writes. In version 1 each outcome stands by itself; up to version 2 replays and retries note no
+payloads."""
 
 _UnpackOutcomes = Callable[[list[Any]], Iterator[Outcome]]
 
@@ -90,7 +91,7 @@ def _pack_changes(changes: Changes) -> dict[str, Any]:
     packed = {
         "positions": list(changes.positions.items()),
         "outcomes": list(map(_pack_group, group(changes.outcomes))),
-        "settled_payloads": [[*place, key, why] for place, key, why in changes.settled_payloads],
+        "settled_payloads": [[*each.place, *each[1:]] for each in changes.settled_payloads],
         "tries": [[*place, each.first_s, each.attempts] for place, each in changes.tries.items()],
         "park": [[*_pack_record(record), reason] for record, reason in changes.park],
         "unpark": list(map(list, changes.unpark)),
@@ -119,7 +120,7 @@ def _unpack_changes(packed: Mapping[str, Any], unpack_outcomes: _UnpackOutcomes)
     return Changes(
         positions=dict(rows("positions")),
         outcomes=[outcome for row in rows("outcomes") for outcome in unpack_outcomes(row)],
-        settled_payloads=[(Place(*row[:2]), row[2], row[3]) for row in rows("settled_payloads")],
+        settled_payloads=[SettledPayload(Place(*row[:2]), *row[2:]) for row in rows("settled_payloads")],
         tries={Place(*row[:2]): Tries(*row[2:]) for row in rows("tries")},
         park=[(_unpack_record(row[:8]), row[8]) for row in rows("park")],
         unpark=[Place(*row) for row in rows("unpark")],
@@ -152,7 +153,7 @@ def _unpack_outcome(row: list[Any]) -> Iterator[Outcome]:
     yield Outcome(Place(*row[:2]), *row[2:])
 
 
-_UNPACK_OUTCOMES: Final[Mapping[int, _UnpackOutcomes]] = {1: _unpack_outcome, VERSION: _unpack_group}
+_UNPACK_OUTCOMES: Final[Mapping[int, _UnpackOutcomes]] = {1: _unpack_outcome, 2: _unpack_group, VERSION: _unpack_group}
 
 
 def _pack_record(record: Record) -> list[Any]:
