@@ -73,7 +73,9 @@ def erase(segments: Segments, file: SegmentFile, suppressed: Suppressed, erased:
             erased.aliases |= {id for id in ids if isinstance(id, str)}
             erased.anonymous_ids |= {row.anonymous_id for row in theirs if row.anonymous_id is not None and row.user_id}
         erased.tombstones |= tombstones
-        if file.mended:
+        if (
+            file.current != file.path
+        ):  # else it was sound, only shorter than it should be: it is read, and has been erased
             erased.left += [path for path in (file.path, file.wal) if path.exists()]
         return
     raise Unreadable(f"{file.current}: what was saved is damaged again and again")

@@ -97,6 +97,24 @@ async def test_row_53_nothing_of_theirs_is_left_in_any_file(log: SqliteLog, tmp_
     assert (report.is_sound, report.end) == (True, EVENTS)
 
 
+async def test_a_segment_that_is_only_shorter_than_it_was_is_not_named_as_a_damaged_file_to_remove(
+    log: SqliteLog, tmp_path: Path
+) -> None:
+    """It is the only one with the events of others."""
+    await log.close()
+    last = sorted((tmp_path / "log").glob("segment-*.sqlite"))[-1]
+    with closing(sqlite3.connect(last)) as connection, connection:
+        connection.execute("DELETE FROM events WHERE sequence > ?", (EVENTS - 2,))
+    again = await SqliteLog.open(tmp_path / "log", OPTIONS, StillClock())
+    try:
+        erased = await again.erase(ADA)
+
+        assert erased.left == []
+        assert_erased((await read_all(again))[: EVENTS - 2])
+    finally:
+        await again.close()
+
+
 async def test_a_log_whose_folder_is_named_from_here_is_erased_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
