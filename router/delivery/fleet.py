@@ -318,7 +318,7 @@ class Fleet:
         return {
             name: berth.worker.glance(berth.way.send.longest_s)
             for name, berth in self.berths.items()
-            if berth.worker is not None and berth.way is not None
+            if berth.worker is not None and berth.worker.is_started and berth.way is not None
         }
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -23,6 +24,7 @@ from router.delivery.ledger import Books, Ledger
 from router.delivery.state import Changes, Place, StateUnusable, Tries
 from router.delivery.state_directory import StateDirectory
 from router.delivery.state_file import StateFile
+from router.delivery.watchdog import Watchdog
 from router.delivery.way import Ways
 from router.delivery.worker import Worker
 from router.errors import OperatorError
@@ -471,6 +473,32 @@ async def test_no_backlog_holds_up_the_start_of_other_destinations(
     await stand.fleet.apply([DOWN, UP, assignment("new")])
 
     assert told == ["open down", "open up", "start down", "start up", "open new", "start new"]
+
+
+async def test_a_destination_that_waits_for_others_to_be_opened_does_not_count_as_stuck(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large state of an older router may take a minute. A supervisor that kills the router then has it begin again."""
+    await stand.open()
+    await stand.add(3)
+    take, may_go_on = StateDirectory.take, threading.Event()
+
+    def slow_take(self: StateDirectory, name: str, *arguments: Any) -> Any:
+        if name == "slow":
+            may_go_on.wait(10)
+        return take(self, name, *arguments)
+
+    monkeypatch.setattr(StateDirectory, "take", slow_take)
+    reload = asyncio.create_task(stand.fleet.apply([assignment("quick", starts_at_beginning=True), assignment("slow")]))
+    await until(lambda: "quick" in stand.fleet.berths)
+    watchdog = Watchdog(iter([0.0, 15.0, 30.0, 45.0]).__next__)
+    for _ in range(4):
+        watchdog.look(stand.fleet.glances())
+    may_go_on.set()
+    await reload
+
+    assert watchdog.stuck == []
+    assert stand.fleet.glances().keys() == {"quick", "slow"}
 
 
 @pytest.mark.parametrize("end", ["stop", "abandon"])
