@@ -39,7 +39,7 @@ def _is_domain(host: str) -> bool:
 
     Source: RFC 6761 section 6.3: localhost and the names below it are always loopback.
     """
-    name = _PORT.sub("", host).strip("[]").lower()
+    name = _PORT.sub("", host).strip("[]").rstrip(".").lower()  # a name may end with the root's dot
     if name == "localhost" or name.endswith(".localhost"):
         return False
     try:
