@@ -19,6 +19,7 @@ from router.delivery.decoder import Decoder
 from router.delivery.jumps import Jumps
 from router.delivery.ledger import Ledger
 from router.delivery.repeats import Repeats
+from router.delivery.rounds import Rounds
 from router.delivery.state import Changes, State, StateUnusable, telling_trouble
 from router.delivery.states import States
 from router.delivery.unknown_names import UnknownNames
@@ -59,12 +60,13 @@ class Fleet:
         claim: Claim | None = None,
         repeats: Repeats | None = None,
         on_taken: Callable[[], None] = lambda: None,
+        rounds: Rounds | None = None,
     ) -> None:
         """*reserve* is spent if the disk has no room for a change of a state.
 
         The other arguments are for a log that several routers share. Nothing is sent without a good *claim*. *on_taken* is
-        called when another router turns out to have it. All fleets of this process share *ways*. *repeats* recognises an event
-        that another router stored first.
+        called when another router turns out to have it. All fleets of this process share *ways* and *rounds*. *repeats*
+        recognises an event that another router stored first.
         """
         self._log = log
         self._states = states
@@ -77,6 +79,7 @@ class Fleet:
         self._claim = claim
         self._repeats = repeats
         self._on_taken = on_taken
+        self._rounds = rounds or Rounds()
         self._decoder = Decoder()
         self.berths: dict[str, Berth] = {}
         self.problems: dict[str, str] = {}
@@ -269,6 +272,7 @@ class Fleet:
                 self._decoder,
                 berth.way.outlet,
                 self._repeats.is_repeat if self._repeats else None,
+                self._rounds,
             )
         except PluginFailed as error:
             await self._leave(assignment.name)

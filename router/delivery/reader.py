@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 
@@ -15,14 +14,13 @@ from router.delivery.ledger import Ledger
 from router.delivery.options import DeliveryOptions
 from router.delivery.order import BEHIND, BEHIND_PARKED, WAITED, line_of
 from router.delivery.outlet import Outlet
+from router.delivery.rounds import AT_A_STRETCH, Rounds
 from router.delivery.transit import Transit
 from router.delivery.under_way import UnderWay
 from router.log.interface import Log
 from router.log.record import Gap, Record
 
 READ_LIMIT = 500
-READ_AT_A_STRETCH = 50
-"""Events decided and mapped before other tasks of the process get a turn."""
 PROBE_AHEAD = 100
 """Events read ahead while the destination fails: enough to see whether all of them fail or only one."""
 MAX_SPAN = 100_000
@@ -54,8 +52,9 @@ class Reader:
         is_ordered: bool,
         is_repeat: Callable[[Record], bool] | None,
         take_up: Callable[[Transit], None],
+        rounds: Rounds,
     ) -> None:
-        """*is_repeat* says whether a record repeats an earlier one of the log."""
+        """*is_repeat* says whether a record repeats an earlier one of the log. Readers of other destinations share *rounds*."""
         self._log = log
         self._ledger = ledger
         self._under_way = under_way
@@ -68,6 +67,7 @@ class Reader:
         self._is_ordered = is_ordered
         self._is_repeat = is_repeat
         self._take_up = take_up
+        self._rounds = rounds
         self._shed_up_to: dict[int, int] = {}
         self._logger = structlog.get_logger().bind(destination=ledger.name)
 
@@ -86,8 +86,8 @@ class Reader:
                 await self._ledger.flushed()
             records = await insist(partial(self._read_on, partition), self._clock, destination=self._ledger.name)
             for number, record in enumerate(records):
-                if number % READ_AT_A_STRETCH == 0:
-                    await asyncio.sleep(0)
+                if number % AT_A_STRETCH == 0:
+                    await self._rounds.turn(min(AT_A_STRETCH, len(records) - number))
                 if isinstance(record, Gap):
                     await self._pass_gap(record)
                     continue

@@ -34,6 +34,7 @@ from router.delivery.parking import PARKING_NOTES, Parking
 from router.delivery.preparation import Preparation
 from router.delivery.reader import SHED, Reader
 from router.delivery.retry_windows import RetryWindows
+from router.delivery.rounds import Rounds
 from router.delivery.send import MOST_EXCHANGES, Send
 from router.delivery.settlement import Settlement
 from router.delivery.state import Place
@@ -71,9 +72,10 @@ class Worker:
         decoder: Decoder | None = None,
         outlet: Outlet | None = None,
         is_repeat: Callable[[Record], bool] | None = None,
+        rounds: Rounds | None = None,
     ) -> None:
-        """*notes* are those of the last run (`Ledger.note`). Other destinations share *decoder*, and other workers of this one
-        share *outlet*. *is_repeat* says whether a record repeats an earlier one of the log.
+        """*notes* are those of the last run (`Ledger.note`). Other destinations share *decoder* and *rounds*, and other workers
+        of this one share *outlet*. *is_repeat* says whether a record repeats an earlier one of the log.
 
         Raises:
             PluginFailed: the plugin's endpoints can't be used.
@@ -154,6 +156,7 @@ class Worker:
             destination.is_ordered,
             is_repeat,
             self._preparation.take_up,
+            rounds or Rounds(),
         )
 
     # --- life ---
