@@ -35,6 +35,7 @@ from router.delivery.parking import PARKING_NOTES, Parking
 from router.delivery.preparation import Preparation
 from router.delivery.reader import SHED, Reader
 from router.delivery.retry_windows import RetryWindows
+from router.delivery.rounds import Rounds
 from router.delivery.send import Send
 from router.delivery.settlement import Settlement
 from router.delivery.state import Place
@@ -72,9 +73,11 @@ class Worker:
         unknown_names: UnknownNames,
         unknown_sources: UnknownSources,
         is_repeat: Callable[[Record], bool] | None,
+        rounds: Rounds,
     ) -> None:
         """*notes* are those of the last run (`Ledger.note`). Other workers of this destination share *outlet*, and other
-        destinations *decoder* and what follows it. *is_repeat* says whether a record repeats an earlier one of the log.
+        destinations *decoder*, what follows it, and *rounds*. *is_repeat* says whether a record repeats an earlier one of the
+        log.
 
         Raises:
             PluginFailed: the plugin's endpoints can't be used.
@@ -158,6 +161,7 @@ class Worker:
             is_repeat,
             destination.suppressed,
             self._preparation.take_up,
+            rounds,
         )
 
     # --- life ---

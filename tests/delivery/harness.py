@@ -18,6 +18,7 @@ from router.delivery.letters import DeadLetter
 from router.delivery.options import DeliveryOptions
 from router.delivery.outlet import Outlet
 from router.delivery.pace import Backoff
+from router.delivery.rounds import Rounds
 from router.delivery.send import SendFailed
 from router.delivery.state import State
 from router.delivery.state_file import StateFile
@@ -295,6 +296,7 @@ class Harness:
             self.unknown,
             self.unknown_sources,
             self.is_repeat,
+            Rounds(),
         )
         self.worker.start()
         return self.worker

@@ -26,6 +26,7 @@ from router.delivery.fleet import Fleet
 from router.delivery.journal.states import JournaledStates
 from router.delivery.portion import Portion
 from router.delivery.repeats import Repeats
+from router.delivery.rounds import Rounds
 from router.delivery.way import Ways
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway
@@ -61,6 +62,7 @@ class PartitionFleets:
         self._taken = taken
         self._chance = random.Random()
         self._ways = Ways(clock, self._chance)
+        self._rounds = Rounds()
         self.all: dict[int, Fleet] = {}
         """By partition."""
         self.housekeepers: dict[int, Housekeeping] = {}
@@ -166,6 +168,7 @@ class PartitionFleets:
             claim=claim,
             repeats=Repeats(self._dedup_window_s()),
             on_taken=lambda: self._taken(partition),
+            rounds=self._rounds,
         )
         self.all[partition] = fleet
         self.housekeepers[partition] = Housekeeping(portion, fleet, fleet.needed_from)
