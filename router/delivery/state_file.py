@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -300,8 +300,9 @@ class StateFile:
                 return Erasure(letters, events, 0, is_overwritten=True, looked_through=last)
             self._erase_words(buried)
             parked = self._erase_parked(suppressed)
+            self._erase_notes(parked, buried)
         (is_busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return Erasure(letters, events, parked, is_overwritten=not is_busy)
+        return Erasure(letters, events, len(parked), is_overwritten=not is_busy)
 
     def _erase_letters(self, suppressed: Suppressed, after: int, last: int) -> tuple[int, int]:
         query = "SELECT id, sequence, reason, event FROM dead_letters WHERE id > ? AND id <= ?"
@@ -316,21 +317,27 @@ class StateFile:
         outcomes, replays = self._outcomes.erase_reasons(sequences), self._replays.erase_reasons(sequences)
         self._erase_job_reasons(words | outcomes | replays)
 
-    def _erase_parked(self, suppressed: Suppressed) -> int:
+    def _erase_parked(self, suppressed: Suppressed) -> list[Place]:
+        """Returns their places."""
         query = "SELECT partition, sequence, type, message_id, received_at_s, event FROM parked"
         parked = [
             (tombstone(kind, message_id, received_s), ERASED, partition, sequence)
             for partition, sequence, kind, message_id, received_s, _ in self._theirs(suppressed, query)
         ]
-        run = self._connection.executemany
-        run("UPDATE parked SET event = ?, reason = ? WHERE partition = ? AND sequence = ?", parked)
-        run(
+        update = "UPDATE parked SET event = ?, reason = ? WHERE partition = ? AND sequence = ?"
+        self._connection.executemany(update, parked)
+        return [Place(*each[2:]) for each in parked]
+
+    def _erase_notes(self, parked: Collection[Place], buried: Set[int]) -> None:
+        """Forget why payloads of events under way were refused: of those that are *parked*, and of those with the sequences
+        *buried*, which a destination that is disabled, or at rest, has not read again."""
+        theirs = [place for place in self.settled_payloads() if place.sequence in buried] + list(parked)
+        self._connection.executemany(
             "UPDATE settled_payloads SET refused = ? WHERE refused != '' AND partition = ? AND sequence = ?",
-            [each[1:] for each in parked],
+            [(ERASED, *place) for place in theirs],
         )
         # Whose event a replay has under way the log alone knows. Without the note the payload is tried once more.
         self._connection.execute("DELETE FROM settled_payloads WHERE refused != '' AND job != 0")
-        return len(parked)
 
     def _theirs(self, suppressed: Suppressed, query: str, values: Sequence[int] = ()) -> list[tuple[Any, ...]]:
         """The rows of *query*, with the event in the last column, whose event is of *suppressed*."""

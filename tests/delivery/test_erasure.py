@@ -117,6 +117,13 @@ def test_row_53_nothing_is_left_of_what_vendors_said_of_letters_that_are_gone(st
         Changes(
             outcomes=[Outcome(Place(0, number), "dead", reason, 1.0) for number, reason in words.items()],
             replayed=[Replayed(Place(0, 60), 1, "dead", f"404 {SECRET}", 1.0)],
+            settled_payloads=[
+                SettledPayload(
+                    Place(0, 30), "one", f"400 {SECRET}"
+                ),  # the other one waited as the destination was disabled
+                SettledPayload(Place(0, 30), "third", ""),
+                SettledPayload(Place(0, 52), "one", "400 nor this"),
+            ],
             jobs={job.id: replace(job, reasons={f"404 {SECRET}": 1, "400 nor this": 2})},
             dead_letters=[replace(make_letter(60), record=make_record(60, user="ada", event=event_of("ada", 60)))],
         )
@@ -133,6 +140,10 @@ def test_row_53_nothing_is_left_of_what_vendors_said_of_letters_that_are_gone(st
         20: ERASED,
         21: ERASED,
         51: "400 nor this",
+    }
+    assert state.settled_payloads() == {
+        Place(0, 30): {"one": ERASED, "third": ""},
+        Place(0, 52): {"one": "400 nor this"},
     }
     assert [each.reasons for each in state.jobs()] == [{"400 nor this": 2, ERASED: 1}]
 
