@@ -42,7 +42,10 @@ class ErasureOperation:
                 answer["parked"] += erased.parked
                 if self._reach.fleet and name in self._reach.fleet.berths:
                     self._reach.fleet.berths[name].ledger.note_discarded(erased.events)
-                after = erased.looked_through
+                worker = self._reach.worker(name)
+                may_be_back = worker is not None and worker.jobs.erase_reasons(erased.job_reasons)
+                if not (may_be_back and erased.looked_through is None):  # else the last part once more
+                    after = erased.looked_through
             if not erased.is_overwritten:
                 answer["problems"].append(
                     f"{name}: somebody reads its state, so what was erased still lies in its file"

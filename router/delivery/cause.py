@@ -50,6 +50,11 @@ def cause_at(record: Record, reason: str) -> str:
     return cause_of(reason, (record.message_id, record.user_key))
 
 
+def counted_as(reason: str) -> str:
+    """By what name a job counts the events that are dead for *reason*."""
+    return f"dead: {cause_of(reason)[:100]}"
+
+
 def code_of(cause: str) -> str:
     """The code that an operator types for the cause: 6 hexadecimal digits."""
     return blake2b(cause.encode("utf-8", "replace"), digest_size=3).hexdigest()

@@ -13,7 +13,8 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import replace
 
-from router.delivery.cause import cause_of
+from router.delivery.cause import counted_as
+from router.delivery.outcome_table import ERASED
 from router.delivery.selection import LOST
 from router.delivery.state import Job, Kind
 from router.delivery.transit import Transit
@@ -91,9 +92,15 @@ class Course:
     def _count(self, kind: Kind, reason: str) -> None:
         self._counts[kind] += 1
         if reason:
-            told = f"{kind}: {cause_of(reason)[:100] if kind == 'dead' else reason.split(':', 1)[0]}"
+            told = counted_as(reason) if kind == "dead" else f"{kind}: {reason.split(':', 1)[0]}"
             is_one_too_many = told not in self._reasons and len(self._reasons) >= MAX_REASONS
             self._reasons[OTHER if is_one_too_many else told] += 1
+
+    def erase_reasons(self, names: Iterable[str]) -> bool:
+        """Forget by which of these *names* events are counted. Returns whether there was any."""
+        gone = sum(self._reasons.pop(name, 0) for name in names)
+        self._reasons += Counter({ERASED: gone})
+        return gone > 0
 
     def _tell_passed(self) -> None:
         """Report what was passed over once the cursor is past it: after a crash, the job looks again at what lies beyond."""

@@ -12,7 +12,7 @@ their own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -116,6 +116,15 @@ class Jobs:
         self._take_back(course)
         self._ledger.note_job(course.job)
         self._road.changed.notify()
+        return True
+
+    def erase_reasons(self, names: Iterable[str]) -> bool:
+        """What these *names* say has been erased from the state: let the job that runs not write it again. Returns whether it
+        may have done so already."""
+        course = self._course
+        if course is None or not course.erase_reasons(names):
+            return False
+        self._ledger.note_job(course.job)
         return True
 
     def _take_back(self, course: Course) -> None:

@@ -135,6 +135,8 @@ class Erasure(NamedTuple):
     """Whether nothing of it is left in any file. Else somebody who reads the state has hindered that."""
     looked_through: int | None = None
     """The id of the last dead letter that was looked at; None: all is done."""
+    job_reasons: frozenset[str] = frozenset()
+    """Of what jobs count by reason: the names that were erased."""
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from router.delivery.cause import counted_as
 from router.delivery.letter_table import LetterTable, where
 from router.delivery.letters import Choice
 from router.delivery.outcome_table import ERASED, OutcomeTable
@@ -295,27 +296,29 @@ class StateFile:
         """See `State.erase`. What is erased is overwritten in the file, too."""
         with self._transaction():
             last = self.letters.id_after(after, ERASED_AT_ONCE)
-            letters, events = self._erase_letters(suppressed, after, _MOST if last is None else last)
+            letters, events, words = self._erase_letters(suppressed, after, _MOST if last is None else last)
+            if last is None:
+                words |= self._erase_words(buried)
+            names = self._erase_job_reasons(words)
             if last is not None:
-                return Erasure(letters, events, 0, is_overwritten=True, looked_through=last)
-            self._erase_words(buried)
+                return Erasure(letters, events, 0, is_overwritten=True, looked_through=last, job_reasons=names)
             parked = self._erase_parked(suppressed)
             self._erase_notes(parked, buried)
         (is_busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return Erasure(letters, events, len(parked), is_overwritten=not is_busy)
+        return Erasure(letters, events, len(parked), is_overwritten=not is_busy, job_reasons=names)
 
-    def _erase_letters(self, suppressed: Suppressed, after: int, last: int) -> tuple[int, int]:
+    def _erase_letters(self, suppressed: Suppressed, after: int, last: int) -> tuple[int, int, set[str]]:
+        """Returns how many there were, of how many events outside of replays, and what was said of them."""
         query = "SELECT id, sequence, reason, event FROM dead_letters WHERE id > ? AND id <= ?"
         found = self._theirs(suppressed, query, (after, last))
         if not found:
-            return 0, 0
-        self._erase_words({sequence for _, sequence, *_ in found}, {reason for *_, reason, _ in found})
-        return self.discard(Choice(ids=[id for id, *_ in found]), len(found))
+            return 0, 0, set()
+        words = {reason for *_, reason, _ in found} | self._erase_words({sequence for _, sequence, *_ in found})
+        return *self.discard(Choice(ids=[id for id, *_ in found]), len(found)), words
 
-    def _erase_words(self, sequences: Set[int], words: Set[str] = frozenset()) -> None:
-        """Forget why the events with these *sequences* are dead, and *words* said of them besides."""
-        outcomes, replays = self._outcomes.erase_reasons(sequences), self._replays.erase_reasons(sequences)
-        self._erase_job_reasons(words | outcomes | replays)
+    def _erase_words(self, sequences: Set[int]) -> set[str]:
+        """Forget why the events with these *sequences* are dead. Returns what it was."""
+        return self._outcomes.erase_reasons(sequences) | self._replays.erase_reasons(sequences)
 
     def _erase_parked(self, suppressed: Suppressed) -> list[Place]:
         """Returns their places."""
@@ -347,14 +350,19 @@ class StateFile:
             if row[-1] and suppressed.names_stored(row[-1])  # one that the log lost is empty
         ]
 
-    def _erase_job_reasons(self, reasons: Set[str]) -> None:
+    def _erase_job_reasons(self, words: Set[str]) -> frozenset[str]:
+        """Let jobs no longer count events by *words*. Returns the names by which they did."""
+        erased: set[str] = set()
+        names = set(map(counted_as, words))
         for job in self.jobs():
-            kept = {reason: count for reason, count in job.reasons.items() if reason not in reasons}
-            if len(kept) < len(job.reasons):
-                kept[ERASED] = sum(job.reasons.values()) - sum(kept.values())
-                self._connection.execute(
-                    "UPDATE jobs SET reasons = ? WHERE id = ?", (orjson.dumps(kept).decode(), job.id)
-                )
+            theirs = names.intersection(job.reasons)
+            if theirs:
+                kept = Counter({reason: count for reason, count in job.reasons.items() if reason not in theirs})
+                kept[ERASED] += sum(job.reasons[reason] for reason in theirs)
+                reasons = orjson.dumps(kept).decode()
+                self._connection.execute("UPDATE jobs SET reasons = ? WHERE id = ?", (reasons, job.id))
+                erased |= theirs
+        return frozenset(erased)
 
     def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
         """See `State.add_job`."""

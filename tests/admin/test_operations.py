@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from router.admin.hole import without_holes
 from router.admin.operations import Operations
 from router.delivery import state_file
 from router.delivery.ledger import Ledger
+from router.delivery.outcome_table import ERASED
 from router.delivery.state import Changes, StateUnusable
+from router.delivery.state_file import StateFile
 from router.delivery.worker import Worker
 from router.errors import OperatorError
 from router.log.record import Record
@@ -69,6 +72,35 @@ async def test_a_log_that_answers_late_is_asked_for_all_destinations_at_one_time
     status = await operations.status()
 
     assert [each["oldest_pending_s"] is None for each in status["destinations"]] == [False, False]
+
+
+async def test_row_53_a_job_that_runs_writes_nothing_again_of_what_was_erased(stand: Stand) -> None:
+    """It counts reasons in memory, over restarts too, and writes all of them with each event that it has done."""
+    words = {"bob": "422 not so", "ada": "400 no one is called Ada Lovelace"}
+    letters = [
+        replace(make_letter(number, words[user]), record=make_record(number, user, orjson.dumps(event)))
+        for number, user in enumerate(["bob", "bob", "bob", "ada"], 4)
+        for event in [{"type": "track", "messageId": f"m{number}", "userId": user, "event": "Tested"}]
+    ]
+    spec = {"up_to": 5, "rate_per_s": 1e-9}
+    await stand.close()
+    with closing(StateFile.open(stand.directory / "destinations" / "down.sqlite", stand.log.id)) as state:
+        job = state.add_job("retry", spec, 4, 1.0)
+        reasons = {f"dead: {words['ada']}": 1, f"dead: {words['bob']}": 2}
+        state.commit(Changes(dead_letters=letters, jobs={job.id: replace(job, reasons=reasons)}))
+    await stand.open(DOWN)
+    operations = Operations(stand.log, stand.states, [DOWN], stand.clock, stand.fleet)
+    worker = stand.fleet.berths["down"].worker
+    assert worker is not None
+    await until(lambda: not worker.jobs.is_idle)
+
+    await operations.erase([("userId", "ada")], [])
+    worker.jobs.cancel(job.id)
+    [told] = await operations.calls()["jobs"](destination="down")
+
+    assert told["reasons"] == {"dead: 422 not so": 2, ERASED: 1}
+    for file in stand.directory.glob("destinations/down.sqlite*"):
+        assert b"Lovelace" not in file.read_bytes(), file
 
 
 async def test_people_are_erased_part_by_part(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:

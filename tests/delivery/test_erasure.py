@@ -88,7 +88,7 @@ def test_row_53_nothing_is_left_of_what_vendors_said_of_them(state: StateFile, p
             outcomes=[Outcome(Place(0, number), "dead", reason, 1.0) for number, reason in words.items()],
             replayed=[Replayed(Place(0, number), 1, "dead", reason, 1.0) for number, reason in words.items()],
             refused_again=[replace(letter, reason=f"422 {SECRET}") for letter in state.letters.find()[5:9]],
-            jobs={job.id: replace(job, reasons={f"422 {SECRET}": 4, "400 nor this": 2})},
+            jobs={job.id: replace(job, reasons={f"dead: 422 {SECRET}": 4, "dead: 400 nor this": 2})},
         )
     )
 
@@ -106,7 +106,7 @@ def test_row_53_nothing_is_left_of_what_vendors_said_of_them(state: StateFile, p
         }
     assert state.settled_payloads() == {Place(0, 1): {"one": ERASED, "other": ""}}
     assert state.settled_payloads(job.id) == {Place(0, 90): {"other": ""}}
-    assert [each.reasons for each in state.jobs()] == [{"400 nor this": 2, ERASED: 4}]
+    assert [each.reasons for each in state.jobs()] == [{"dead: 400 nor this": 2, ERASED: 4}]
 
 
 def test_row_53_nothing_is_left_of_what_vendors_said_of_letters_that_are_gone(state: StateFile, path: Path) -> None:
@@ -124,7 +124,7 @@ def test_row_53_nothing_is_left_of_what_vendors_said_of_letters_that_are_gone(st
                 SettledPayload(Place(0, 30), "third", ""),
                 SettledPayload(Place(0, 52), "one", "400 nor this"),
             ],
-            jobs={job.id: replace(job, reasons={f"404 {SECRET}": 1, "400 nor this": 2})},
+            jobs={job.id: replace(job, reasons={f"dead: 404 {SECRET}": 1, "dead: 400 nor this": 2})},
             dead_letters=[replace(make_letter(60), record=make_record(60, user="ada", event=event_of("ada", 60)))],
         )
     )
@@ -145,7 +145,7 @@ def test_row_53_nothing_is_left_of_what_vendors_said_of_letters_that_are_gone(st
         Place(0, 30): {"one": ERASED, "third": ""},
         Place(0, 52): {"one": "400 nor this"},
     }
-    assert [each.reasons for each in state.jobs()] == [{"400 nor this": 2, ERASED: 1}]
+    assert [each.reasons for each in state.jobs()] == [{"dead: 400 nor this": 2, ERASED: 1}]
 
 
 @pytest.mark.usefixtures("careless_sqlite")
