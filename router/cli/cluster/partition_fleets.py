@@ -18,7 +18,9 @@ from typing import Any, Final
 import structlog
 
 from router.cli.deliveries import DRAIN_S
+from router.cli.fleet_chores import FleetChores
 from router.cli.housekeeping import Housekeeping
+from router.cli.log_chores import LogChores
 from router.clock import Clock
 from router.delivery.assignment import Assignment
 from router.delivery.claim import Claim
@@ -168,7 +170,7 @@ class PartitionFleets:
             on_taken=lambda: self._taken(partition),
         )
         self.all[partition] = fleet
-        self.housekeepers[partition] = Housekeeping(portion, fleet, fleet.needed_from)
+        self.housekeepers[partition] = Housekeeping(LogChores(portion, fleet.needed_from), FleetChores(portion, fleet))
         self._changed(partition, fleet)
         self._set_share()
         try:
