@@ -14,9 +14,10 @@ import typer
 from router.admin.client import Client, NotRunning
 from router.admin.operations import Operations
 from router.cli.config_file import read_config
+from router.cli.data_folder import log_directory, states_of, suppressed_people
 from router.cli.engine import check_extra, opened_log
 from router.cli.options import check_given
-from router.cli.wiring import log_directory, states_of, suppressed_people, to_assignments
+from router.cli.wiring import to_assignments
 from router.clock import SystemClock
 from router.config import Config, ConfigError, read_data_folder
 from router.delivery.assignment import Assignment

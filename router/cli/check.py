@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from router.admin.server import SOCKET_NAME, check_socket_path
+from router.admin.server import check_socket_path
 from router.cli.check_live import Tried, try_credentials
 from router.cli.config_file import read_config
+from router.cli.data_folder import socket_path
 from router.cli.engine import WITHOUT_EXTRA, has_extra
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, switch
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
@@ -57,7 +58,7 @@ def check(
     stand_ins = {name: _SOMEWHERE for name, each in settings.destinations.items() if each.sandbox}
     _look_at(each.destination for each in to_assignments(settings, registry, stand_ins) if each.is_enabled)
     _make_sandboxes(settings, registry)  # fails if a plugin has no stand-in
-    check_socket_path(settings.data / SOCKET_NAME)
+    check_socket_path(socket_path(settings))
     tried = _try(settings, registry) if live else []
     refused = [each.destination for each in tried if each.result == "refused"]
     promise = asyncio.run(durability_of(settings, SystemClock())) if live else planned_durability(settings)

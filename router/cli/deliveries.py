@@ -14,10 +14,11 @@ from prometheus_client.registry import Collector
 from router.admin.answer import Operation
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
+from router.cli.data_folder import reserve_of, states_of
 from router.cli.fleet_chores import FleetChores
 from router.cli.housekeeping import Housekeeping
 from router.cli.log_chores import LogChores
-from router.cli.wiring import reserve_of, states_of, to_assignments
+from router.cli.wiring import to_assignments
 from router.clock import Clock
 from router.config import Config
 from router.delivery.alarm import Alarm

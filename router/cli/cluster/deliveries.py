@@ -26,9 +26,10 @@ from router.cli.cluster.beginnings import Beginnings
 from router.cli.cluster.neighbours import Neighbours, away
 from router.cli.cluster.partition_fleets import RETRY_S, PartitionFleets
 from router.cli.cluster.share import share_of
+from router.cli.data_folder import state_directory
 from router.cli.deliveries import problems_of, watch
 from router.cli.housekeeping import INTERVAL_S
-from router.cli.wiring import state_directory, to_access, to_assignments
+from router.cli.wiring import to_access, to_assignments
 from router.clock import Clock
 from router.config import Config
 from router.delivery.alarm import Alarm

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from router.admin.backup import back_up
+from router.cli.data_folder import log_directory, rejected_path, state_directory, suppressed_path
 from router.cli.log.report import DAMAGED, describe, print_segment, show_report
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json
-from router.cli.wiring import log_directory, rejected_path, state_directory, suppressed_path
 from router.config import load_storage
 from router.counted import counted
 from router.errors import OperatorError

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import typer
 
+from router.cli.data_folder import log_directory, state_directory
 from router.cli.engine import opened_log
 from router.cli.log.report import DAMAGED, describe, print_segment, show_report
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json
-from router.cli.wiring import log_directory, state_directory
 from router.clock import SystemClock
 from router.config import Config, load_storage
 from router.counted import counted

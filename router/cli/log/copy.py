@@ -15,10 +15,10 @@ import typer
 from router.admin.carrying import Carrying, Copied, Side
 from router.cli.backend import refuse_beside_a_router
 from router.cli.config_file import read_config
+from router.cli.data_folder import log_directory, state_directory, suppressed_path
 from router.cli.engine import opened_log
 from router.cli.options import AsJson
 from router.cli.output import console, print_json
-from router.cli.wiring import log_directory, state_directory, suppressed_path
 from router.clock import SystemClock
 from router.config import Config
 from router.counted import counted

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from router.cli.backend import refuse_beside_a_router
+from router.cli.data_folder import log_directory
 from router.cli.log.report import print_segment, show_report, show_segment
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json
-from router.cli.wiring import log_directory
 from router.config import load_storage
 from router.counted import counted
 from router.errors import OperatorError

@@ -12,13 +12,14 @@ from router.admin.answer import Operation
 from router.admin.gathering import Gathering
 from router.admin.merged_metrics import GatheredMetrics
 from router.admin.operations import Operations
+from router.cli.data_folder import states_of
 from router.cli.deliveries import DRAIN_S, problems_of
 from router.cli.housekeeping import Housekeeping
 from router.cli.log_chores import LogChores
 from router.cli.processes.child_process import ChildProcess
 from router.cli.processes.orders import Orders
 from router.cli.processes.placement import place
-from router.cli.wiring import states_of, to_assignments
+from router.cli.wiring import to_assignments
 from router.clock import Clock
 from router.config import Config
 from router.errors import OperatorError
