@@ -16,7 +16,7 @@ from router.cli.config_file import read_config
 from router.cli.data_folder import socket_path
 from router.cli.engine import WITHOUT_EXTRA, has_extra
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, switch
-from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
+from router.cli.output import NO_DESTINATIONS, console, print_json, print_table, say
 from router.cli.promise import durability_of, planned_durability
 from router.cli.room import room_oddities
 from router.cli.sandboxes import make_sandbox
@@ -75,10 +75,10 @@ def check(
     else:
         _print(config, settings)
         if settings.log_urls:
-            console.print(promise.promise, soft_wrap=True)
+            say(promise.promise)
             warnings = [*promise.warnings, *warnings]
         for warning in warnings:
-            console.print(f"warning: {warning}", soft_wrap=True)
+            say(f"warning: {warning}")
         if live:
             rows = [(each.destination, each.result, each.detail) for each in tried]
             if_empty = "No credentials to try: no destination is enabled."

@@ -16,7 +16,7 @@ from router.cli.config_file import check_name, read_config
 from router.cli.data_folder import suppressed_people
 from router.cli.event_file import EventFile, no_event_in, read_file, read_lines
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, switch
-from router.cli.output import NO_DESTINATIONS, console, print_json, print_line, print_table
+from router.cli.output import NO_DESTINATIONS, console, print_json, print_line, print_table, say
 from router.cli.wiring import to_assignments, to_limits
 from router.delivery.alarm import Alarm
 from router.destination import Destination
@@ -157,7 +157,7 @@ def _print(answer: dict[str, Any]) -> None:
         rejected = answer["rejected"]
         where = rejected["field"] or "the call"
         told = f"{rejected['code']}: {where}: expected {rejected['expected']}, found {rejected['found']}"
-        print_line(f"rejected: {told}", style="bold", soft_wrap=True)
+        say(f"rejected: {told}", style="bold")
         return
     event = answer["event"]
     print_line(f"{event['type']} {event['messageId']}", style="bold")

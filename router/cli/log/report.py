@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Final
 
-from router.cli.output import console
+from router.cli.output import say
 from router.counted import counted
 from router.log.checkup import LogReport, SegmentReport, show_ranges
 
@@ -21,14 +21,11 @@ def print_segment(segment: SegmentReport) -> None:
     if segment.state == "sound":
         return
     events = counted(segment.last - segment.first + 1, "event")
-    console.print(
-        f"{segment.path}: {segment.state}; {segment.events} of its {events} can be read",
-        soft_wrap=True,
-    )
+    say(f"{segment.path}: {segment.state}; {segment.events} of its {events} can be read")
     for finding in segment.findings:
-        console.print(f"  {finding}", soft_wrap=True)
+        say(f"  {finding}")
     if segment.lost and segment.state == "damaged":
-        console.print(f"  lost: {show_ranges(segment.lost)}", soft_wrap=True)
+        say(f"  lost: {show_ranges(segment.lost)}")
 
 
 def show_report(report: LogReport) -> dict[str, Any]:
