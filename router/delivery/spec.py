@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, get_args
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from router import dates
 from router.delivery.letters import Choice
 from router.delivery.state import Earlier
 from router.log.record import Record
@@ -88,15 +87,3 @@ def _name_of(record: Record) -> Any:
         return orjson.loads(record.event).get("event")
     except (orjson.JSONDecodeError, AttributeError):
         return None
-
-
-def parse_time(text: str) -> float:
-    """A time as an operator writes it, in Unix seconds.
-
-    Raises:
-        ValueError: *text* is not a time.
-    """
-    moment = dates.parse(text)
-    if moment is None:
-        raise ValueError(f"{text!r} is no time; write 2024-08-24 or 2024-08-24T14:15:22Z")
-    return dates.to_datetime(moment).timestamp()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from router.delivery.selection import LEFT_OUT, LOST, Stretch, select
-from router.delivery.spec import ReplaySpec, RetrySpec, parse_time
+from router.delivery.spec import ReplaySpec, RetrySpec
 from router.delivery.state import Earlier
 from router.log.record import Gap, Record
 
@@ -100,11 +100,3 @@ def test_an_older_programs_job_is_understood() -> None:
     assert (spec.source, spec.type, spec.user) == (["website"], ["track"], ["u1"])
     assert spec.is_historical is True
     assert RetrySpec.model_validate({"up_to": 3, "reason": "400"}).is_historical is False
-
-
-def test_a_time_is_read_as_an_operator_writes_it() -> None:
-    assert parse_time("2024-08-24T14:15:22Z") == 1724508922.0
-    assert parse_time("2024-08-24") == 1724457600.0
-    assert parse_time("2024-08-24T14:15") == 1724508900.0  # UTC, wherever the operator is
-    with pytest.raises(ValueError, match="'yesterday' is no time; write 2024-08-24"):
-        parse_time("yesterday")
