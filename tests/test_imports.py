@@ -28,9 +28,9 @@ ROOMS = {
     "suppressed": ("suppressed_file",),
     "plugin": ("plugin",),
     "destination": (
-        "actions", "consent", "decision", "destination", "explain", "guard", "mask", "origin", "overheard", "payload_key",
-        "place", "plugin_calls", "plugin_import", "plugin_output", "plugin_packages", "privacy", "registry", "returned",
-        "slow_import",
+        "actions", "alarm", "consent", "decision", "destination", "explain", "guard", "mask", "origin", "overheard",
+        "payload_key", "place", "plugin_calls", "plugin_import", "plugin_output", "plugin_packages", "privacy", "registry",
+        "returned", "slow_import",
     ),
     "config": ("config",),
     "gateway": ("gateway",),

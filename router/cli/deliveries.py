@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from router.admin.answer import Operation
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
+from router.alarm import Alarm
 from router.cli.data_folder import reserve_of, states_of
 from router.cli.fleet_chores import FleetChores
 from router.cli.housekeeping import Housekeeping
@@ -21,7 +22,6 @@ from router.cli.log_chores import LogChores
 from router.cli.wiring import to_assignments
 from router.clock import Clock
 from router.config import Config
-from router.delivery.alarm import Alarm
 from router.delivery.assignment import Assignment
 from router.delivery.fleet import Fleet
 from router.delivery.watchdog import LOOK_S, Glance, Watchdog

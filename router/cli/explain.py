@@ -12,13 +12,13 @@ from uuid import uuid4
 import typer
 from rich.pretty import Pretty
 
+from router.alarm import Alarm
 from router.cli.config_file import check_name, read_config
 from router.cli.data_folder import suppressed_people
 from router.cli.event_file import EventFile, no_event_in, read_file, read_lines
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, switch
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_line, print_table, say
 from router.cli.wiring import to_assignments, to_limits
-from router.delivery.alarm import Alarm
 from router.destination import Destination
 from router.errors import OperatorError
 from router.event import Event

@@ -21,6 +21,7 @@ from router.admin.merged_metrics import SummedBooks
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.admin.spread import Spread
+from router.alarm import Alarm
 from router.cli.cluster.agreement import tell, to_word
 from router.cli.cluster.beginnings import Beginnings
 from router.cli.cluster.neighbours import Neighbours, away
@@ -32,7 +33,6 @@ from router.cli.housekeeping import INTERVAL_S
 from router.cli.wiring import to_access, to_assignments
 from router.clock import Clock
 from router.config import Config
-from router.delivery.alarm import Alarm
 from router.delivery.assignment import Assignment
 from router.delivery.claims import Claims
 from router.delivery.journal.blocking_connection import BlockingConnection

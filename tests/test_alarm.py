@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from router.delivery.alarm import Alarm
+from router.alarm import Alarm
 from router.guard import MARK, Guard, PluginFailed, PluginStuck
 
 pytestmark = pytest.mark.timeout(60, method="thread")  # the other method needs the very signal
@@ -79,7 +79,7 @@ def _converse() -> Iterator[int]:
 def test_a_call_that_takes_too_long_is_broken_off(guard: Guard, stick: Callable[[], object]) -> None:
     began = time.monotonic()
     with pytest.raises(
-        PluginStuck, match=r"took longer than 0\.2 s and was broken off, at .*delivery/test_alarm\.py:\d+ in"
+        PluginStuck, match=r"took longer than 0\.2 s and was broken off, at .*tests/test_alarm\.py:\d+ in"
     ):
         guard.run("pack", stick)
 
