@@ -11,7 +11,7 @@ import typer
 
 from router.admin.backup import back_up
 from router.cli.data_folder import log_directory, rejected_path, state_directory, suppressed_path
-from router.cli.log.report import DAMAGED, describe, print_segment, show_report
+from router.cli.log.report import DAMAGED, describe_span, print_segment, show_report
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json, say
 from router.config import load_storage
@@ -54,7 +54,7 @@ def backup(
         print_json({**shown, "log": show_report(done.log)})
     else:
         say(
-            f"{done.target}: {describe(done.log)}, and {counted(len(done.positions), 'destination')}. "
+            f"{done.target}: {describe_span(done.log)}, and {counted(len(done.positions), 'destination')}. "
             f"To restore it, start a router with `data: {done.target}` in its config."
         )
         for segment in done.log.segments:

@@ -10,7 +10,7 @@ import typer
 
 from router.cli.data_folder import log_directory, state_directory
 from router.cli.engine import opened_log
-from router.cli.log.report import DAMAGED, describe, print_segment, show_report
+from router.cli.log.report import DAMAGED, describe_span, print_segment, show_report
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json, say
 from router.clock import SystemClock
@@ -47,7 +47,7 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
                 "To settle it, stop the router and run: router log repair"
             )
         elif is_sound:
-            console.print(f"The log is sound: {describe(report)} in {counted(len(report.segments), 'segment')}.")
+            console.print(f"The log is sound: {describe_span(report)} in {counted(len(report.segments), 'segment')}.")
     raise typer.Exit(0 if is_sound else DAMAGED)
 
 

@@ -13,7 +13,7 @@ DAMAGED: Final = 1
 """The exit code if something is damaged or lost. 2 means that a command could not do its work."""
 
 
-def describe(report: LogReport) -> str:
+def describe_span(report: LogReport) -> str:
     return f"events {report.start} to {report.end}" if report.end >= report.start else "no events"
 
 
