@@ -16,8 +16,6 @@ from router.admin.server import SOCKET_NAME
 from router.config import Config
 from router.delivery.state_directory import StateDirectory
 from router.log.room import Reserve
-from router.suppressed import Suppressed
-from router.suppressed_file import read_suppressions
 
 
 def log_directory(config: Config) -> Path:
@@ -39,11 +37,6 @@ def reserve_of(config: Config) -> Reserve:
 
 def suppressed_path(config: Config) -> Path:
     return config.data / "suppressed.sqlite"
-
-
-def suppressed_people(config: Config) -> Suppressed:
-    """Who is suppressed. Raises OperatorError if their file can't be read."""
-    return Suppressed.of(each.person for each in read_suppressions(suppressed_path(config)))
 
 
 def rejected_path(config: Config) -> Path:

@@ -14,7 +14,7 @@ from rich.pretty import Pretty
 
 from router.alarm import Alarm
 from router.cli.config_file import check_name, read_config
-from router.cli.data_folder import suppressed_people
+from router.cli.data_folder import suppressed_path
 from router.cli.event_file import EventFile, no_event_in, read_file, read_lines
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, switch
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_line, print_table, say
@@ -33,6 +33,7 @@ from router.gateway.rejection import Rejection
 from router.gateway.visitor import Visitor
 from router.plugin_output import printing_aside
 from router.suppressed import NOBODY
+from router.suppressed_file import read_suppressed
 
 
 def explain(
@@ -59,7 +60,7 @@ def explain(
         check_name("source", source, settings.sources, config)
     suppressed = NOBODY
     with contextlib.suppress(PermissionError):  # who may not look into the folder may still ask
-        suppressed = suppressed_people(settings)
+        suppressed = read_suppressed(suppressed_path(settings))
     destinations = [each.destination for each in to_assignments(settings, registry, suppressed=suppressed)]
     if destination is not None:
         check_name("destination", destination, settings.destinations, config)
