@@ -22,8 +22,8 @@ from router.cli.sandboxes import make_sandbox
 from router.cli.wiring import telling_of_plugin, to_access, to_assignments, to_destination
 from router.clock import SystemClock
 from router.config import Config, ConfigError, Problem
-from router.delivery.credentials import add_credentials
-from router.delivery.send import CredentialsRefused
+from router.delivery.sending.credentials import add_credentials
+from router.delivery.sending.send import CredentialsRefused
 from router.destination import Destination
 from router.errors import OperatorError
 from router.plugin import Bearer, Credential, HeaderKey, Request

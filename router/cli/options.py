@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from router.config.quantity import parse_rate
-from router.delivery.spec import parse_time
+from router.delivery.jobs.spec import parse_time
 from router.errors import OperatorError
 from router.event import EVENT_TYPES
 

@@ -12,7 +12,7 @@ from router.config import Config
 from router.config import Destination as DestinationConfig
 from router.delivery.assignment import Assignment
 from router.delivery.options import DeliveryOptions
-from router.delivery.state_directory import StateDirectory
+from router.delivery.state.directory import StateDirectory
 from router.destination import Destination
 from router.errors import OperatorError
 from router.gateway import Limits, Source, Surroundings

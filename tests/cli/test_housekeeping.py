@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 
 from router.cli.housekeeping import Housekeeping
 from router.delivery.berth import Berth
-from router.delivery.state import Place
-from router.delivery.state_file import StateFile
+from router.delivery.state.file import StateFile
+from router.delivery.state.state import Place
 from tests.delivery.harness import until
 from tests.delivery.stand import DOWN, LOG, MANY, UP, Stand, assignment
 

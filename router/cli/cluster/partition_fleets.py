@@ -21,12 +21,12 @@ from router.cli.deliveries import DRAIN_S
 from router.cli.housekeeping import Housekeeping
 from router.clock import Clock
 from router.delivery.assignment import Assignment
-from router.delivery.claim import Claim
 from router.delivery.fleet import Fleet
-from router.delivery.journal.states import JournaledStates
-from router.delivery.portion import Portion
-from router.delivery.repeats import Repeats
 from router.delivery.rounds import Rounds
+from router.delivery.sharing.claim import Claim
+from router.delivery.sharing.portion import Portion
+from router.delivery.sharing.repeats import Repeats
+from router.delivery.state.journal.states import JournaledStates
 from router.delivery.way import Ways
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway
