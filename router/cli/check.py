@@ -23,8 +23,11 @@ from router.cli.sandboxes import make_sandbox
 from router.cli.wiring import telling_of_plugin, to_access, to_assignments, to_destination
 from router.clock import SystemClock
 from router.config import Config, ConfigError, Problem
+from router.delivery.sending.credentials import add_credentials
+from router.delivery.sending.send import CredentialsRefused
 from router.destination import Destination
 from router.errors import OperatorError
+from router.plugin import Bearer, Credential, HeaderKey, Request
 from router.registry import Registry
 
 _SOMEWHERE = "http://127.0.0.1"
@@ -102,7 +105,20 @@ def _look_at(destinations: Iterable[Destination]) -> None:
         with telling_of_plugin(destination.name):
             _ = destination.endpoints, destination.origins
             for endpoint in destination.plugin.endpoints:
-                destination.calls.credentials(endpoint)
+                _look_at_headers(destination.name, destination.calls.credentials(endpoint))
+
+
+def _look_at_headers(destination: str, credentials: Iterable[Credential]) -> None:
+    """Check that those which are sent as they are fit into a header: a file may hold more than one line.
+
+    Raises:
+        OperatorError: one doesn't.
+    """
+    as_they_are = [each for each in credentials if isinstance(each, Bearer | HeaderKey)]
+    try:
+        add_credentials(Request("GET", _SOMEWHERE), as_they_are, {}, "", 0)
+    except CredentialsRefused as error:
+        raise OperatorError(f"destinations.{destination}: {error}") from None
 
 
 def _make_sandboxes(settings: Config, registry: Registry) -> None:

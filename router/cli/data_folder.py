@@ -14,7 +14,7 @@ from pathlib import Path
 
 from router.admin.server import SOCKET_NAME
 from router.config import Config
-from router.delivery.state_directory import StateDirectory
+from router.delivery.state.directory import StateDirectory
 from router.log.room import Reserve
 
 

@@ -17,7 +17,7 @@ OTHERS = 100
 STATE = 4
 """A destination's lock, its database, and two files beside that."""
 CALLERS = 200
-"""Connections of sources that there should be room for before destinations get all they may have."""
+"""Connections of sources that there should be room for before destinations get all they may have; or a quarter of all files."""
 FEWEST_CALLERS = 10
 """As few as ``server.max_connections`` may say."""
 MOST_AT_A_TIME = 64
@@ -47,7 +47,7 @@ def fit(config: Config, limit: int, processes: int | None = None) -> Config:
 
     for most in range(MOST_AT_A_TIME, 0, -1):
         delivering, main = needed(most)
-        callers = CALLERS if most > 1 else FEWEST_CALLERS
+        callers = min(CALLERS, limit // 4) if most > 1 else FEWEST_CALLERS
         if delivering <= limit and main + min(callers, config.server.max_connections) <= limit:
             return _bounded(config, most, limit - main)
     need = max(delivering, main + FEWEST_CALLERS)

@@ -14,13 +14,14 @@ import structlog
 from router.clock import PATIENCE_S, Clock
 from router.delivery.assignment import Assignment
 from router.delivery.berth import Berth
-from router.delivery.claim import Claim, Claimed
 from router.delivery.decoder import Decoder
 from router.delivery.jumps import Jumps
-from router.delivery.opening import PastTheEnd, open_ledger
-from router.delivery.repeats import Repeats
-from router.delivery.state import StateUnusable
-from router.delivery.states import States
+from router.delivery.rounds import Rounds
+from router.delivery.sharing.claim import Claim, Claimed
+from router.delivery.sharing.repeats import Repeats
+from router.delivery.state.opening import PastTheEnd, open_ledger
+from router.delivery.state.state import StateUnusable
+from router.delivery.state.states import States
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.unknown_sources import UnknownSources
 from router.delivery.watchdog import Glance
@@ -54,12 +55,13 @@ class Fleet:
         claim: Claim | None = None,
         repeats: Repeats | None = None,
         on_taken: Callable[[], None] = lambda: None,
+        rounds: Rounds | None = None,
     ) -> None:
         """*reserve* is spent if the disk has no room for a change of a state.
 
         The other arguments are for a log that several routers share. Nothing is sent without a good *claim*. *on_taken* is
-        called when another router turns out to have it. All fleets of this process share *ways*. *repeats* recognises an event
-        that another router stored first.
+        called when another router turns out to have it. All fleets of this process share *ways* and *rounds*. *repeats*
+        recognises an event that another router stored first.
         """
         self._log = log
         self._states = states
@@ -72,6 +74,7 @@ class Fleet:
         self._claim = claim
         self._repeats = repeats
         self._on_taken = on_taken
+        self._rounds = rounds or Rounds()
         self._decoder = Decoder()
         self.berths: dict[str, Berth] = {}
         self.problems: dict[str, str] = {}
@@ -263,6 +266,7 @@ class Fleet:
                 self.unknown_names,
                 self.unknown_sources,
                 self._repeats.is_repeat if self._repeats else None,
+                self._rounds,
             )
         except PluginFailed as error:
             await self._leave(assignment.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 
@@ -15,6 +14,7 @@ from router.delivery.ledger import Ledger
 from router.delivery.options import DeliveryOptions
 from router.delivery.order import BEHIND, BEHIND_PARKED, WAITED, line_of
 from router.delivery.outlet import Outlet
+from router.delivery.rounds import AT_A_STRETCH, Rounds
 from router.delivery.transit import Transit
 from router.delivery.under_way import UnderWay
 from router.log.interface import Log
@@ -22,8 +22,6 @@ from router.log.record import Gap, Record
 from router.suppressed import Suppressed
 
 READ_LIMIT = 500
-READ_AT_A_STRETCH = 50
-"""Events decided and mapped before other tasks of the process get a turn."""
 PROBE_AHEAD = 100
 """Events read ahead while the destination fails: enough to see whether all of them fail or only one."""
 MAX_SPAN = 100_000
@@ -56,8 +54,10 @@ class Reader:
         is_repeat: Callable[[Record], bool] | None,
         suppressed: Suppressed,
         take_up: Callable[[Transit], None],
+        rounds: Rounds,
     ) -> None:
-        """*is_repeat* says whether a record repeats an earlier one of the log. Events of *suppressed* are not put by."""
+        """*is_repeat* says whether a record repeats an earlier one of the log. Events of *suppressed* are not put by.
+        Readers of other destinations share *rounds*."""
         self._log = log
         self._ledger = ledger
         self._under_way = under_way
@@ -71,6 +71,7 @@ class Reader:
         self._is_repeat = is_repeat
         self._suppressed = suppressed
         self._take_up = take_up
+        self._rounds = rounds
         self._shed_up_to: dict[int, int] = {}
         self._logger = structlog.get_logger().bind(destination=ledger.name)
 
@@ -89,8 +90,8 @@ class Reader:
                 await self._ledger.flushed()
             records = await insist(partial(self._read_on, partition), self._clock, destination=self._ledger.name)
             for number, record in enumerate(records):
-                if number % READ_AT_A_STRETCH == 0:
-                    await asyncio.sleep(0)
+                if number % AT_A_STRETCH == 0:
+                    await self._rounds.turn(min(AT_A_STRETCH, len(records) - number))
                 if isinstance(record, Gap):
                     await self._pass_gap(record)
                     continue

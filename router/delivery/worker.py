@@ -21,9 +21,8 @@ from router.clock import Clock
 from router.delivery.decoder import Decoder
 from router.delivery.flight import MAX_WAIT_S, Flights
 from router.delivery.halt import HANG_NOTES, Halt
-from router.delivery.http_send import MOST_EXCHANGES
 from router.delivery.insist import insist
-from router.delivery.jobs import Jobs, Road
+from router.delivery.jobs.jobs import Jobs, Road
 from router.delivery.lander import Lander
 from router.delivery.lanes import Lanes
 from router.delivery.ledger import Ledger
@@ -35,9 +34,11 @@ from router.delivery.parking import PARKING_NOTES, Parking
 from router.delivery.preparation import Preparation
 from router.delivery.reader import SHED, Reader
 from router.delivery.retry_windows import RetryWindows
-from router.delivery.send import Send
+from router.delivery.rounds import Rounds
+from router.delivery.sending.http_send import MOST_EXCHANGES
+from router.delivery.sending.send import Send
 from router.delivery.settlement import Settlement
-from router.delivery.state import Place
+from router.delivery.state.state import Place
 from router.delivery.suspects import Suspects
 from router.delivery.tally import Tallied
 from router.delivery.transit import Transit
@@ -72,9 +73,11 @@ class Worker:
         unknown_names: UnknownNames,
         unknown_sources: UnknownSources,
         is_repeat: Callable[[Record], bool] | None,
+        rounds: Rounds,
     ) -> None:
         """*notes* are those of the last run (`Ledger.note`). Other workers of this destination share *outlet*, and other
-        destinations *decoder* and what follows it. *is_repeat* says whether a record repeats an earlier one of the log.
+        destinations *decoder*, what follows it, and *rounds*. *is_repeat* says whether a record repeats an earlier one of the
+        log.
 
         Raises:
             PluginFailed: the plugin's endpoints can't be used.
@@ -158,6 +161,7 @@ class Worker:
             is_repeat,
             destination.suppressed,
             self._preparation.take_up,
+            rounds,
         )
 
     # --- life ---

@@ -236,6 +236,22 @@ def test_a_destination_that_would_be_unusable_is_named(tmp_path: Path, slug: str
     assert "canary" not in checked.err
 
 
+def test_a_secret_of_several_lines_is_told_before_its_destination_is_blocked(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("canary\ncanary\n")
+    config = tmp_path / "router.yaml"
+    config.write_text(
+        "sources: {website: {write_key: k}}\n"
+        f"destinations: {{crm: {{plugin: intercom, settings: {{access_token: '${{file:{tmp_path}/secret}}'}}}}}}\n"
+    )
+
+    checked = run_command("check", config)
+
+    assert (checked.code, checked.err.strip()) == (
+        2,
+        "destinations.crm: the credential for header 'Authorization' holds a line break or NUL",
+    )
+
+
 def test_a_destination_without_an_address_has_no_table_to_show(tmp_path: Path) -> None:
     config = config_of(tmp_path, "homeless", "settings=type('Homeless', (PluginSettings,), {})", "{plugin: homeless}")
 

@@ -40,6 +40,7 @@ def config(
     [
         pytest.param(config(4), 65_536, None, 4, 10_000, id="as configured"),
         pytest.param(config(4), 1_024, None, 4, 888, id="few destinations"),
+        pytest.param(config(4, sandbox=True), 256, None, 4, 96, id="a small limit"),
         pytest.param(config(80), 1_024, None, 4, 204, id="states and vendors come before callers"),
         pytest.param(config(80, 64), 1_024, None, 4, 204, id="some room for callers comes before vendors"),
         pytest.param(config(80, 64), 600, None, 1, 20, id="hardly any room"),
@@ -108,7 +109,7 @@ def test_a_start_and_a_reload_say_so_where_files_are_few(tmp_path: Path, monkeyp
         f"data: {tmp_path}/var\nsources: {{web: {{write_key: k}}}}\n"
         "destinations: {webhook: {settings: {url: 'http://127.0.0.1:9'}, delivery: {concurrency: 64}}}\n"
     )
-    limits = iter((320, 120, 115))
+    limits = iter((160, 120, 115))
     monkeypatch.setattr(run, "limit", lambda: next(limits))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(Taken, "run", lambda self, _: fail(self), raising=False)
@@ -119,7 +120,7 @@ def test_a_start_and_a_reload_say_so_where_files_are_few(tmp_path: Path, monkeyp
     told = [(line["open_files"], line["requests_at_a_time"]) for line in logs if line["log_level"] == "warning"]
     taken = started.value
 
-    assert told == [(320, 15)]
+    assert told == [(160, 15)]
     assert taken.config.destinations["webhook"].delivery.concurrency == 15
     assert taken.read_config().destinations["webhook"].delivery.concurrency == 1
     with pytest.raises(OperatorError, match="1 destination needs 116 open files"):

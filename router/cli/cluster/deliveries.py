@@ -34,11 +34,11 @@ from router.cli.wiring import to_access, to_assignments
 from router.clock import Clock
 from router.config import Config
 from router.delivery.assignment import Assignment
-from router.delivery.claims import Claims
-from router.delivery.journal.blocking_connection import BlockingConnection
-from router.delivery.journal.states import JournaledStates
-from router.delivery.journal.streams import JournalNames, ensure_journals
-from router.delivery.portion import Portion
+from router.delivery.sharing.claims import Claims
+from router.delivery.sharing.portion import Portion
+from router.delivery.state.journal.blocking_connection import BlockingConnection
+from router.delivery.state.journal.states import JournaledStates
+from router.delivery.state.journal.streams import JournalNames, ensure_journals
 from router.delivery.watchdog import Glance, Watchdog
 from router.errors import OperatorError
 from router.log.interface import Log

@@ -9,7 +9,7 @@ import structlog
 
 from router.cli.cluster.agreement import Told, describe_difference, differing, read_word, tell
 from router.config import Config
-from router.delivery.claims import Claims
+from router.delivery.sharing.claims import Claims
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway
 

@@ -23,11 +23,12 @@ from router.cli.housekeeping import Housekeeping
 from router.cli.log_chores import LogChores
 from router.clock import Clock
 from router.delivery.assignment import Assignment
-from router.delivery.claim import Claim
 from router.delivery.fleet import Fleet
-from router.delivery.journal.states import JournaledStates
-from router.delivery.portion import Portion
-from router.delivery.repeats import Repeats
+from router.delivery.rounds import Rounds
+from router.delivery.sharing.claim import Claim
+from router.delivery.sharing.portion import Portion
+from router.delivery.sharing.repeats import Repeats
+from router.delivery.state.journal.states import JournaledStates
 from router.delivery.way import Ways
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway
@@ -63,6 +64,7 @@ class PartitionFleets:
         self._taken = taken
         self._chance = random.Random()
         self._ways = Ways(clock, self._chance)
+        self._rounds = Rounds()
         self.all: dict[int, Fleet] = {}
         """By partition."""
         self.housekeepers: dict[int, Housekeeping] = {}
@@ -168,6 +170,7 @@ class PartitionFleets:
             claim=claim,
             repeats=Repeats(self._dedup_window_s()),
             on_taken=lambda: self._taken(partition),
+            rounds=self._rounds,
         )
         self.all[partition] = fleet
         self.housekeepers[partition] = Housekeeping(LogChores(portion, fleet.needed_from), FleetChores(portion, fleet))

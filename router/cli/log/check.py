@@ -16,7 +16,7 @@ from router.cli.output import console, print_json, say
 from router.clock import SystemClock
 from router.config import Config, load_storage
 from router.counted import counted
-from router.delivery.state_file import StateFile, StateOlder
+from router.delivery.state.file import StateFile, StateOlder
 from router.errors import OperatorError
 from router.log.checkup import LogReport, check_log, show_ranges
 from router.log.recovery import known_end

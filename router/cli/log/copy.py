@@ -22,8 +22,8 @@ from router.cli.output import console, print_json, say
 from router.clock import SystemClock
 from router.config import Config
 from router.counted import counted
-from router.delivery.state_directory import StateDirectory
-from router.delivery.states import States
+from router.delivery.state.directory import StateDirectory
+from router.delivery.state.states import States
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.suppressed_file import read_suppressions, suppress

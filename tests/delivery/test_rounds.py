@@ -1,0 +1,78 @@
+"""However many destinations have a backlog, everybody else gets a turn after as much work as for one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from router.delivery.preparation import Preparation
+from router.delivery.rounds import AT_A_STRETCH, Rounds
+from router.delivery.transit import Transit
+from tests.delivery.harness import until
+from tests.delivery.stand import Stand, assignment
+
+
+async def rounds_of(asked: list[int], stopped: int = 0) -> list[list[int]]:
+    """Let a reader ask for each number of events, and stop the first *stopped*. Returns who went on, by round."""
+    rounds, gone_on = Rounds(), list[int]()
+
+    async def read(events: int) -> None:
+        await rounds.turn(events)
+        gone_on.append(events)
+
+    tasks = [asyncio.create_task(read(events)) for events in asked]
+    await asyncio.sleep(0)
+    for task in tasks[:stopped]:
+        task.cancel()
+    found = []
+    while not all(task.done() for task in tasks):
+        before = len(gone_on)
+        await asyncio.sleep(0)
+        found.append(gone_on[before:])
+    return [each for each in found if each]
+
+
+@pytest.mark.parametrize(
+    ("asked", "stopped", "expected"),
+    [
+        pytest.param([50, 50, 50], 0, [[50], [50], [50]], id="one backlog after the other"),
+        pytest.param([1] * 50, 0, [[1] * 50], id="a few events of many at once"),
+        pytest.param([30, 30, 30], 0, [[30, 30], [30]], id="in the order in which they asked"),
+        pytest.param([50, 50, 50], 2, [[50]], id="one that was stopped takes nobody's turn"),
+    ],
+)
+async def test_all_readers_together_have_one_stretch_in_a_round(
+    asked: list[int], stopped: int, expected: list[list[int]]
+) -> None:
+    assert await rounds_of(asked, stopped) == expected
+
+
+async def test_promise_2_many_backlogs_hold_up_others_no_longer_than_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With eighty, each request to the gateway took half a second and more."""
+    destinations = [assignment(f"d{number}", is_opt_in=True, starts_at_beginning=True) for number in range(10)]
+    taken, most = 0, 0
+    take_up = Preparation.take_up
+
+    def counting(self: Preparation, transit: Transit) -> None:
+        nonlocal taken
+        taken += 1
+        take_up(self, transit)
+
+    monkeypatch.setattr(Preparation, "take_up", counting)
+    stand = Stand(tmp_path)
+    await stand.open()
+    await stand.add(300)
+    starting = asyncio.create_task(stand.fleet.apply(destinations))
+    while taken < 3_000:
+        before = taken
+        await asyncio.sleep(0)
+        most = max(most, taken - before)
+    await starting
+    await until(lambda: all(stand.books(each.name).pending == 0 for each in destinations))
+    await stand.close()
+
+    assert most <= AT_A_STRETCH
