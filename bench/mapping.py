@@ -18,7 +18,7 @@ from bench.processes import SETTINGS
 from plugins.customerio import PLUGIN as CUSTOMERIO
 from plugins.mixpanel import PLUGIN as MIXPANEL
 from plugins.webhook import PLUGIN as WEBHOOK
-from router.delivery.alarm import Alarm
+from router.alarm import Alarm
 from router.destination import Destination
 from router.event import Event
 from router.plugin import Plugin

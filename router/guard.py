@@ -172,7 +172,7 @@ class Guard:
 
     def why_unsendable(self, error: Exception) -> str:
         """Why a request that the plugin has made can't be sent."""
-        return f"{self.label('its request')} can't be sent: {describe(error, self.tell)}"
+        return f"{self.label('its request')} can't be sent: {describe_error(error, self.tell)}"
 
     def label(self, what: Any) -> str:
         """``plugin acme: pack``, or ``plugin acme: action "track event"``."""
@@ -184,7 +184,7 @@ def name_of(what: Any) -> str:
     return what if isinstance(what, str) else f'action "{what.name}"'
 
 
-def describe(error: BaseException, tell: Callable[[str], str] = cut) -> str:
+def describe_error(error: BaseException, tell: Callable[[str], str] = cut) -> str:
     """The type of an exception and its text."""
     return _named(error, tell(text_of(error)))
 

@@ -27,7 +27,7 @@ def package_of(entry: EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}"
 
 
-def describe(error: BaseException) -> str:
+def describe_with_place(error: BaseException) -> str:
     """The type of an exception, its text in one line, and the place in the plugin's code where it was raised."""
     text = " ".join(str(error).split())[:300]
     return f"{type(error).__name__}{f': {text}' if text else ''}{at_place(error)}"
@@ -45,7 +45,7 @@ def import_named(name: str) -> tuple[ModuleType, str]:
         raise
     except (Exception, SystemExit) as error:
         raise OperatorError(
-            f"{'path' if is_path else 'module'} {name} could not be loaded: {describe(error)}"
+            f"{'path' if is_path else 'module'} {name} could not be loaded: {describe_with_place(error)}"
         ) from error
 
 

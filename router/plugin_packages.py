@@ -12,7 +12,7 @@ import pluggy
 
 from router.errors import OperatorError
 from router.plugin import API_VERSION, Plugin, hooks
-from router.plugin_import import describe
+from router.plugin_import import describe_with_place
 
 _SLUG_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
@@ -75,7 +75,7 @@ class Packages:
         except NoPlugins:
             raise
         except Exception as error:
-            raise NoPlugins(f"router_plugins failed: {describe(error)}") from error
+            raise NoPlugins(f"router_plugins failed: {describe_with_place(error)}") from error
         for plugin in plugins:
             check_plugin(plugin, origin)
         if not plugins:

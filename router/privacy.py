@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from router.actions.change import PERSON, hash_place
+from router.actions.change import PERSON, hash_place, in_objects
 from router.actions.draft import Draft
 from router.actions.path import Path, Place, Tree, dotted, find, places, shown, tree_of
 from router.event import Document
@@ -40,11 +40,7 @@ class Names:
     _trees: tuple[tuple[Path, Tree], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        lists = [
-            *((at, self.traits) for at in PERSON),
-            (("properties",), self.properties),
-            (("context",), self.context),
-        ]
+        lists = in_objects(self.traits, self.properties, self.context)
         trees = [(at, tree_of([tuple(map(fold, name)) for name in names], "")) for at, names in lists if names]
         object.__setattr__(self, "_trees", tuple(trees))
 

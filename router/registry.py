@@ -15,7 +15,7 @@ from types import ModuleType
 
 from router.errors import OperatorError
 from router.plugin import Plugin
-from router.plugin_import import ENTRY_POINTS, describe, import_named, package_of
+from router.plugin_import import ENTRY_POINTS, describe_with_place, import_named, package_of
 from router.plugin_packages import NoPlugins, Packages, Registered
 from router.slow_import import telling_of_slow_import
 
@@ -85,7 +85,7 @@ class Registry:
             with telling_of_slow_import(origin):
                 module = entry.load()
         except (Exception, SystemExit) as error:
-            self._note_broken(entry, describe(error))
+            self._note_broken(entry, describe_with_place(error))
             return
         try:
             with telling_of_slow_import(origin):

@@ -16,7 +16,7 @@ from router.errors import OperatorError
 from router.log.connections import connect_to_read
 from router.log.durable_files import sync_directory
 from router.log.segment_file import beside, remove_database
-from router.suppressed import Person
+from router.suppressed import Person, Suppressed
 
 SCHEMA_VERSION = 1
 
@@ -57,6 +57,11 @@ def read_suppressions(path: Path) -> list[Suppression]:
             "SELECT kind, id, since_s, erased_s FROM people ORDER BY since_s, kind, id"
         ).fetchall()
     return [Suppression(Person(kind, id), since_s, erased_s) for kind, id, since_s, erased_s in rows]
+
+
+def read_suppressed(path: Path) -> Suppressed:
+    """Who is suppressed. Raises as `read_suppressions` does."""
+    return Suppressed.of(each.person for each in read_suppressions(path))
 
 
 def suppress(path: Path, people: Iterable[Person], now_s: float) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from router.delivery.state_file import StateFile
+from router.delivery.state.file import StateFile
 from router.log import schema
 from router.log.sqlite import LogOptions, SqliteLog
 

@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from router.delivery.state_file import StateFile
-from router.delivery.state_schema import SCHEMA_VERSION
+from router.delivery.state.file import StateFile
+from router.delivery.state.schema import SCHEMA_VERSION
 from router.log import schema
 from router.log.sqlite import SqliteLog
 from tests import interrupted
 from tests.log.harness import entries, entry, read_all, record
 
 SCRIPT = Path(interrupted.__file__)
-VERSION_1 = Path(__file__).parent / "delivery" / "state_version_1.sql"
+VERSION_1 = Path(__file__).parent / "delivery" / "state" / "state_version_1.sql"
 EVENTS = 40
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ import pytest
 
 from router import rejected
 from router.errors import OperatorError
-from router.rejected import MAX_CALL_CHARS, RejectedCall, RejectedCalls, call_text, list_rejected
+from router.gateway.call_text import call_text
+from router.rejected import RejectedCall, RejectedCalls, list_rejected
 from router.suppressed import Person, Suppressed
 from tests.careless_sqlite import careless_sqlite  # noqa: F401 - a fixture
 from tests.log.unreadable import unwritable
@@ -150,54 +150,6 @@ async def test_there_is_room_again_once_calls_are_written(tmp_path: Path, monkey
     await calls.close()
 
     assert len(list_rejected(path)) == 21
-
-
-@pytest.mark.parametrize(
-    ("given", "text"),
-    [
-        pytest.param({"type": "track", "writeKey": "k", "write_key": "k"}, '{"type": "track"}', id="without its key"),
-        pytest.param(
-            {"batch": [{"event": "A", "writeKey": "k"}, 1], "writeKey": "k"},
-            '{"batch": [{"event": "A"}, 1]}',
-            id="a batch without the keys of its events",
-        ),
-        pytest.param(
-            [{"event": "A", "writeKey": "k"}, [{"batch": [{"write_key": "k"}]}]],
-            '[{"event": "A"}, [{"batch": [{}]}]]',
-            id="a list without the keys of its events",
-        ),
-        pytest.param(None, "null", id="no object"),
-        pytest.param({"a": float("nan")}, '{"a": NaN}', id="a number that is none"),
-        pytest.param({"a": "\ud800\0é"}, '{"a": "?\\u0000é"}', id="odd text"),
-        pytest.param(10**500, "1" + "0" * 500, id="a long number"),
-    ],
-)
-def test_a_call_is_shown_as_json(given: Any, text: str) -> None:
-    assert call_text(given) == text
-
-
-def nested(levels: int) -> Any:
-    value: Any = 1
-    for _ in range(levels):
-        value = [value]
-    return value
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        pytest.param("x" * 1_000_000, id="long"),
-        pytest.param({f"key{number}": number for number in range(100_000)}, id="wide"),
-        pytest.param(nested(900), id="deep"),
-        pytest.param([[number] * 100 for number in range(100_000)], id="lists in a list"),
-        pytest.param({"é": ["é" * 20_000]}, id="not ASCII"),
-    ],
-)
-def test_promise_8_of_a_big_call_the_beginning_is_shown(given: Any) -> None:
-    text = call_text(given)
-
-    assert len(text) <= MAX_CALL_CHARS + 1
-    assert text.endswith("…") or text == json.dumps(given)
 
 
 def test_nothing_was_rejected_yet(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from router.actions.draft import Draft, Origin, Taken
 from router.actions.hashing import CONVERTER, hash_value
@@ -14,6 +14,8 @@ from router.actions.template import Template, Unfilled
 from router.event import Document
 from router.plugin import Table
 from router.traits import GROUP_TRAITS, USER_TRAITS
+
+_T = TypeVar("_T")
 
 PERSON: Final = (("traits",), ("context", "traits"))
 """Where an event keeps traits."""
@@ -129,6 +131,11 @@ class Fill(_AsWritten):
                 draft.note(f"template: {dotted(path)} must be text, and what it would be is none; left as it is")
 
 
+def in_objects(traits: _T, properties: _T, context: _T) -> list[tuple[Path, _T]]:
+    """Where each object lies of which an operator names fields, with what they name in it. Traits lie in two places."""
+    return [*((at, traits) for at in PERSON), (("properties",), properties), (("context",), context)]
+
+
 @dataclass(frozen=True)
 class Allow:
     """Keeps only the named fields of these objects. None keeps the whole object. ``traits`` includes those of the context."""
@@ -139,11 +146,7 @@ class Allow:
     _kept: tuple[tuple[Path, Tree], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        lists = [
-            *((at, self.traits) for at in PERSON),
-            (("properties",), self.properties),
-            (("context",), self.context),
-        ]
+        lists = in_objects(self.traits, self.properties, self.context)
         object.__setattr__(self, "_kept", tuple((at, tree_of(names)) for at, names in lists if names is not None))
 
     def apply(self, draft: Draft) -> None:

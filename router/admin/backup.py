@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from router.delivery.state_file import StateFile, StateOlder
+from router.delivery.state.file import StateFile, StateOlder
 from router.errors import OperatorError
 from router.log.checkup import LogReport, check_log
 from router.log.copy import LogCopy, copy_database

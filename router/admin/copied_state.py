@@ -7,7 +7,7 @@ from typing import Final
 
 from router.admin.standing import Standing
 from router.delivery.order import in_line, line_of
-from router.delivery.state import Changes, Outcome, Place, SettledPayload, State, telling_trouble
+from router.delivery.state.state import Changes, Outcome, Place, SettledPayload, State, telling_trouble
 from router.log.record import Record
 
 _UNKNOWN: Final = "settled before the log was copied"

@@ -8,7 +8,7 @@ from functools import partial
 
 from router.admin.answer import Answer
 from router.admin.reach import Reach
-from router.delivery.state import Erasure, State
+from router.delivery.state.state import Erasure, State
 from router.errors import OperatorError
 from router.suppressed import Suppressed, people_of
 

@@ -14,8 +14,8 @@ from router.admin.hole import cut
 from router.admin.no_such_number import NoSuchNumber
 from router.admin.reach import Reach
 from router.delivery.discarding import DISCARDED_AT_ONCE, UnderRetry, discard
-from router.delivery.letters import Choice, DeadLetter, Group
-from router.delivery.state import State
+from router.delivery.state.letters import Choice, DeadLetter, Group
+from router.delivery.state.state import State
 from router.destination import Destination
 from router.errors import OperatorError
 from router.event import Event

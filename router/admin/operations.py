@@ -15,7 +15,7 @@ from router.admin.trace import TraceOperation
 from router.clock import Clock
 from router.delivery.assignment import Assignment
 from router.delivery.fleet import Fleet
-from router.delivery.states import States
+from router.delivery.state.states import States
 from router.errors import OperatorError
 from router.log.interface import Engine
 

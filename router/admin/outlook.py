@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from router.delivery.cause import cause_of
-from router.delivery.forecast import Forecast
+from router.delivery.jobs.forecast import Forecast
 
 MAX_REASONS = 50
 """How many different reasons are told apart. Flags and vendors may use any number of them."""

@@ -15,8 +15,8 @@ from router.clock import Clock
 from router.delivery.assignment import Assignment
 from router.delivery.berth import Berth
 from router.delivery.fleet import Fleet
-from router.delivery.state import State, telling_trouble
-from router.delivery.states import States
+from router.delivery.state.state import State, telling_trouble
+from router.delivery.state.states import States
 from router.delivery.worker import Worker
 from router.destination import Destination
 from router.errors import OperatorError

@@ -17,7 +17,7 @@ from router.admin.no_such_number import NoSuchNumber
 from router.admin.operations import Operations
 from router.admin.summed_status import summed_status
 from router.admin.trace import never_accepted
-from router.delivery.state import StateTaken, StateUnusable
+from router.delivery.state.state import StateTaken, StateUnusable
 from router.errors import OperatorError
 from router.log.interface import Engine
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from router.delivery.letters import DeadLetter
 from router.delivery.order import out_of_line
-from router.delivery.state import State
+from router.delivery.state.letters import DeadLetter
+from router.delivery.state.state import State
 from router.log.record import Record
 
 ALL_KEYS: Final = 10_000_000

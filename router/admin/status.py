@@ -16,7 +16,7 @@ from router.admin.reach import Reach, answer_of
 from router.delivery.assignment import Assignment
 from router.delivery.ledger import Ledger
 from router.delivery.order import WAITED
-from router.delivery.state import ParkedUser, Place, State, StateUnusable, telling_trouble
+from router.delivery.state.state import ParkedUser, Place, State, StateUnusable, telling_trouble
 from router.delivery.tally import Tally
 from router.delivery.worker import Worker
 from router.errors import OperatorError

@@ -11,7 +11,7 @@ import orjson
 from router.admin.answer import Answer
 from router.admin.reach import Reach
 from router.admin.status import noted_state
-from router.delivery.state import Place, State
+from router.delivery.state.state import Place, State
 from router.errors import OperatorError
 from router.integrations import flag_warnings
 from router.log.record import Record

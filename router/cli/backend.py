@@ -14,13 +14,15 @@ import typer
 from router.admin.client import Client, NotRunning
 from router.admin.operations import Operations
 from router.cli.config_file import read_config
+from router.cli.data_folder import log_directory, states_of, suppressed_path
 from router.cli.engine import check_extra, opened_log
 from router.cli.options import check_given
-from router.cli.wiring import log_directory, states_of, suppressed_people, to_assignments
+from router.cli.wiring import to_assignments
 from router.clock import SystemClock
 from router.config import Config, ConfigError, read_data_folder
 from router.delivery.assignment import Assignment
 from router.errors import OperatorError
+from router.suppressed_file import read_suppressed
 
 _T = TypeVar("_T")
 
@@ -49,7 +51,7 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         from router.cli.cluster.question import ask_cluster
 
         return await _wait_for(ask_cluster(config, registry, operation, arguments), "cluster", _CLUSTER_AWAY)
-    assignments = to_assignments(config, registry, suppressed=suppressed_people(config))
+    assignments = to_assignments(config, registry, suppressed=read_suppressed(suppressed_path(config)))
     return await _ask_files(config_path, config, assignments, operation, arguments)
 
 
@@ -99,7 +101,7 @@ async def _ask_in_spite_of(error: ConfigError, config_path: Path, operation: str
         raise error
     try:
         config, registry = read_config(config_path, has_secrets=False)
-        assignments = to_assignments(config, registry, suppressed=suppressed_people(config))
+        assignments = to_assignments(config, registry, suppressed=read_suppressed(suppressed_path(config)))
     except OperatorError:
         raise error from None
     if config.log_urls:

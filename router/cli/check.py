@@ -10,20 +10,21 @@ from typing import Annotated
 
 import typer
 
-from router.admin.server import SOCKET_NAME, check_socket_path
+from router.admin.server import check_socket_path
 from router.cli.check_live import Tried, try_credentials
 from router.cli.config_file import read_config
+from router.cli.data_folder import socket_path
 from router.cli.engine import WITHOUT_EXTRA, has_extra
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, switch
-from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
+from router.cli.output import NO_DESTINATIONS, console, print_json, print_table, say
 from router.cli.promise import durability_of, planned_durability
 from router.cli.room import room_oddities
 from router.cli.sandboxes import make_sandbox
 from router.cli.wiring import telling_of_plugin, to_access, to_assignments, to_destination
 from router.clock import SystemClock
 from router.config import Config, ConfigError, Problem
-from router.delivery.credentials import add_credentials
-from router.delivery.send import CredentialsRefused
+from router.delivery.sending.credentials import add_credentials
+from router.delivery.sending.send import CredentialsRefused
 from router.destination import Destination
 from router.errors import OperatorError
 from router.plugin import Bearer, Credential, HeaderKey, Request
@@ -60,7 +61,7 @@ def check(
     stand_ins = {name: _SOMEWHERE for name, each in settings.destinations.items() if each.sandbox}
     _look_at(each.destination for each in to_assignments(settings, registry, stand_ins) if each.is_enabled)
     _make_sandboxes(settings, registry)  # fails if a plugin has no stand-in
-    check_socket_path(settings.data / SOCKET_NAME)
+    check_socket_path(socket_path(settings))
     tried = _try(settings, registry) if live else []
     refused = [each.destination for each in tried if each.result == "refused"]
     promise = asyncio.run(durability_of(settings, SystemClock())) if live else planned_durability(settings)
@@ -77,10 +78,10 @@ def check(
     else:
         _print(config, settings)
         if settings.log_urls:
-            console.print(promise.promise, soft_wrap=True)
+            say(promise.promise)
             warnings = [*promise.warnings, *warnings]
         for warning in warnings:
-            console.print(f"warning: {warning}", soft_wrap=True)
+            say(f"warning: {warning}")
         if live:
             rows = [(each.destination, each.result, each.detail) for each in tried]
             if_empty = "No credentials to try: no destination is enabled."

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from router.clock import SystemClock
-from router.delivery.http_send import HttpSend
-from router.delivery.send import CredentialsRefused, SendFailed
+from router.delivery.sending.http_send import HttpSend
+from router.delivery.sending.send import CredentialsRefused, SendFailed
 from router.destination import Destination
 from router.guard import PluginFailed
 from router.plugin import describe

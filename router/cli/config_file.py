@@ -9,7 +9,7 @@ from typing import Literal
 import typer
 
 from router.cli.options import DEFAULT_CONFIG
-from router.config import Config, ConfigError, load_config, load_without_secrets
+from router.config import Config, ConfigError, load_config
 from router.errors import OperatorError
 from router.plugin_output import printing_aside
 from router.registry import Registry
@@ -21,10 +21,9 @@ def read_config(path: Path, has_secrets: bool = True) -> tuple[Config, Registry]
     Raises:
         OperatorError: the file is not valid, or a plugin package is not.
     """
-    load = load_config if has_secrets else load_without_secrets
     with printing_aside():  # plugins are imported, and check their settings
         registry = Registry.load()
-        return load(path, registry), registry
+        return load_config(path, registry, has_secrets=has_secrets), registry
 
 
 def check_name(kind: Literal["source", "destination"], name: str, there: Collection[str], path: Path) -> None:
@@ -50,7 +49,7 @@ def read_plugins(path: Path) -> Registry:
         return registry
     try:
         with printing_aside():
-            load_without_secrets(path, registry)
+            load_config(path, registry, has_secrets=False)
     except ConfigError:
         if not path.exists():
             raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,8 +14,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from router.admin.metrics import LogCollector
-from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
+from router.admin.server import CONNECTIONS_S, listen_on_socket, port_app, socket_app
 from router.cli.cluster.role import Role
+from router.cli.data_folder import rejected_path, reserve_of, socket_path, suppressed_path
 from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries
 from router.cli.engine import check_event_size, open_log
 from router.cli.listening import listen
@@ -28,14 +28,7 @@ from router.cli.rebinding import keep_pages_out
 from router.cli.sandboxes import Sandboxes, tell_of_sandboxes, wanted_sandboxes
 from router.cli.supervisor import Sockets, Supervisor, is_on_loopback
 from router.cli.suppression import Suppression
-from router.cli.wiring import (
-    rejected_path,
-    reserve_of,
-    suppressed_path,
-    to_limits,
-    to_sources,
-    to_surroundings,
-)
+from router.cli.wiring import to_limits, to_sources, to_surroundings
 from router.clock import SystemClock
 from router.config import Config, ConfigError
 from router.delivery.watchdog import LOOK_S
@@ -152,7 +145,7 @@ class Daemon:
             "reload": self.reload,
             "sandbox": self._sandboxes.accepted,
         }
-        self._runners.append(await listen_on_socket(socket_app(calls), config.data / SOCKET_NAME))
+        self._runners.append(await listen_on_socket(socket_app(calls), socket_path(config)))
         # A router that takes no events has no other port to say there that it is alive.
         admin = port_app(
             calls["status"], self._metrics, self._deliveries.refresh, lambda: health_response(self._stuck())
@@ -320,7 +313,7 @@ class Daemon:
         await self._sandboxes.stop()
         await self._log.close()
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._config.data / SOCKET_NAME)
+            socket_path(self._config).unlink()
 
     async def _close_gateway(self, runner: web.AppRunner) -> None:
         for site in list(runner.sites):

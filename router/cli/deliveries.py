@@ -14,11 +14,14 @@ from prometheus_client.registry import Collector
 from router.admin.answer import Operation
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
+from router.alarm import Alarm
+from router.cli.data_folder import reserve_of, states_of
+from router.cli.fleet_chores import FleetChores
 from router.cli.housekeeping import Housekeeping
-from router.cli.wiring import reserve_of, states_of, to_assignments
+from router.cli.log_chores import LogChores
+from router.cli.wiring import to_assignments
 from router.clock import Clock
 from router.config import Config
-from router.delivery.alarm import Alarm
 from router.delivery.assignment import Assignment
 from router.delivery.fleet import Fleet
 from router.delivery.watchdog import LOOK_S, Glance, Watchdog
@@ -90,7 +93,9 @@ class OwnDeliveries:
         self._alarm = Alarm(self.fleet.note_hang)
         self._books = BooksCollector(self.fleet, log, clock)
         self._operations = Operations(log, states, (), clock, self.fleet, stuck, knows_all=is_writer)
-        self._housekeeping = Housekeeping(log, self.fleet, self.fleet.needed_from if is_writer else None)
+        self._housekeeping = Housekeeping(
+            *([LogChores(log, self.fleet.needed_from)] if is_writer else []), FleetChores(log, self.fleet)
+        )
 
     async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed) -> None:
         self.time_calls()

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from router.cli.backend import ask
 from router.cli.config_file import check_name, read_config, read_plugins
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
-from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
+from router.cli.output import NO_DESTINATIONS, console, print_json, print_table, say
 from router.cli.wiring import telling_of_plugin, to_destination
 from router.config import Config
 from router.decision import PlannedAction
@@ -108,7 +108,7 @@ def plugins(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> Non
         return
     print_table("", ("plugin", "name", "version", "origin"), [tuple(row.values()) for row in rows])
     for warning in registry.warnings:
-        console.print(f"warning: {warning}", soft_wrap=True)
+        say(f"warning: {warning}")
 
 
 @app.command()

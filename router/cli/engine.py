@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 
-from router.cli.wiring import log_directory, log_options, to_access
+from router.cli.data_folder import log_directory
+from router.cli.wiring import log_options, to_access
 from router.clock import Clock, PatientClock
 from router.config import Config
 from router.errors import OperatorError

@@ -12,12 +12,13 @@ from uuid import uuid4
 import typer
 from rich.pretty import Pretty
 
+from router.alarm import Alarm
 from router.cli.config_file import check_name, read_config
+from router.cli.data_folder import suppressed_path
 from router.cli.event_file import EventFile, no_event_in, read_file, read_lines
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, switch
-from router.cli.output import NO_DESTINATIONS, console, print_json, print_line, print_table
-from router.cli.wiring import suppressed_people, to_assignments, to_limits
-from router.delivery.alarm import Alarm
+from router.cli.output import NO_DESTINATIONS, console, print_json, print_line, print_table, say
+from router.cli.wiring import to_assignments, to_limits
 from router.destination import Destination
 from router.errors import OperatorError
 from router.event import Event
@@ -32,6 +33,7 @@ from router.gateway.rejection import Rejection
 from router.gateway.visitor import Visitor
 from router.plugin_output import printing_aside
 from router.suppressed import NOBODY
+from router.suppressed_file import read_suppressed
 
 
 def explain(
@@ -58,7 +60,7 @@ def explain(
         check_name("source", source, settings.sources, config)
     suppressed = NOBODY
     with contextlib.suppress(PermissionError):  # who may not look into the folder may still ask
-        suppressed = suppressed_people(settings)
+        suppressed = read_suppressed(suppressed_path(settings))
     destinations = [each.destination for each in to_assignments(settings, registry, suppressed=suppressed)]
     if destination is not None:
         check_name("destination", destination, settings.destinations, config)
@@ -156,7 +158,7 @@ def _print(answer: dict[str, Any]) -> None:
         rejected = answer["rejected"]
         where = rejected["field"] or "the call"
         told = f"{rejected['code']}: {where}: expected {rejected['expected']}, found {rejected['found']}"
-        print_line(f"rejected: {told}", style="bold", soft_wrap=True)
+        say(f"rejected: {told}", style="bold")
         return
     event = answer["event"]
     print_line(f"{event['type']} {event['messageId']}", style="bold")

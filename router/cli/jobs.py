@@ -11,7 +11,7 @@ import typer
 from router.admin.hole import without_holes
 from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, switch
-from router.cli.output import ago, console, print_json, print_table
+from router.cli.output import ago, console, print_json, print_table, say
 from router.cli.progress import why_they_wait
 from router.errors import OperatorError
 
@@ -39,7 +39,7 @@ def list_jobs(
         if_empty = "" if trouble else _none(destination, every)
         print_table("", columns, [_row(job) for job in jobs], has_lines=False, if_empty=if_empty)
         for line in why:
-            console.print(line, soft_wrap=True)
+            say(line)
     if trouble is not None:
         raise trouble
 

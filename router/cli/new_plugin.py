@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from router.cli.output import console
+from router.cli.output import console, say
 from router.errors import OperatorError
 from router.new_plugin import write_plugin
 from router.registry import Registry
@@ -27,5 +27,5 @@ def new_plugin(
     written = write_plugin(slug, name or slug.replace("_", " ").title(), folder)
     console.print(f"{written} is written. Next:\n")
     for line in (f"cd {written}", "pip install -e '.[dev]'", "pytest", "router run --config router.yaml"):
-        console.print(f"  {line}", soft_wrap=True)
+        say(f"  {line}")
     console.print("\nThe tutorial is docs/plugins.md.")

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from router import dates
 from router.config.quantity import parse_rate
-from router.delivery.spec import parse_time
 from router.errors import OperatorError
 from router.event import EVENT_TYPES
 
@@ -75,10 +75,12 @@ def to_period(since: str | None, until: str | None) -> tuple[float | None, float
 
 
 def _to_time(option: str, text: str | None) -> float | None:
-    try:
-        return None if text is None else parse_time(text)
-    except ValueError as error:
-        raise OperatorError(f"{option}: {error}") from error
+    if text is None:
+        return None
+    moment = dates.parse(text)
+    if moment is None:
+        raise OperatorError(f"{option}: {text!r} is no time; write 2024-08-24 or 2024-08-24T14:15:22Z")
+    return dates.to_datetime(moment).timestamp()
 
 
 def to_rate(text: str | None) -> float | None:

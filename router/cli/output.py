@@ -69,6 +69,11 @@ def print_line(text: str, **options: Any) -> None:
     console.print(" ".join(text.splitlines()), **options)
 
 
+def say(text: str, **options: Any) -> None:
+    """As `print_line`, but a long line is not wrapped: a command or a path in it can be copied."""
+    print_line(text, soft_wrap=True, **options)
+
+
 def print_json(value: Any) -> None:
     """One line of JSON, as `plain_json` has it."""
     try:
@@ -83,7 +88,7 @@ def print_table(
 ) -> None:
     """Print a table; without lines, many narrow columns fit into 80 characters. *if_empty* is printed if it has no rows."""
     if not rows and if_empty:
-        console.print(if_empty, soft_wrap=True)
+        say(if_empty)
         return
     table = Table(title=title or None, title_justify="left")
     beside = 3 * len(columns) + 1  # the lines and the blanks at their sides

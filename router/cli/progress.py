@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from router.admin.outlook import add_up
 from router.cli.backend import ask
-from router.cli.output import console, print_json
+from router.cli.output import console, print_json, say
 from router.errors import OperatorError
 
 LOOK_S = 0.3
@@ -34,14 +34,14 @@ def follow(config: Path, jobs: list[dict[str, Any]], as_json: bool, is_followed:
             return
         console.print("Noted. See how far it has come with: router jobs list")
         for line in asyncio.run(why_they_wait(config, jobs)):
-            console.print(line, soft_wrap=True)
+            say(line)
         return
     try:
         done = asyncio.run(_follow(config, jobs, as_json))
     except KeyboardInterrupt:
         console.print("It goes on in the router. See it with: router jobs list. Stop it with:")
         for name in dict.fromkeys(job["destination"] for job in jobs):
-            console.print(f"  router jobs cancel {name}", soft_wrap=True)
+            say(f"  router jobs cancel {name}")
         raise
     if as_json:
         print_json(done)
@@ -55,13 +55,13 @@ def print_end(job: dict[str, Any]) -> None:
     name = f"{job['destination']}: {job['kind']} {job['job']}"
     if job["state"] == "running":
         told = "no router runs with it enabled any more; it goes on when one does"
-        console.print(f"{name}: {told} ({_counts(job) if job['counts'] else 'nothing'} so far)", soft_wrap=True)
+        say(f"{name}: {told} ({_counts(job) if job['counts'] else 'nothing'} so far)")
     else:
         console.print(f"{name} is {job['state']}: {_counts(job)}")
     for reason, count in sorted(job["reasons"].items(), key=lambda pair: -pair[1]):
         console.print(f"  {count} {reason}")
         if reason == "skipped: historical":
-            console.print(f"    {as_new(job['kind'])}", soft_wrap=True)
+            say(f"    {as_new(job['kind'])}")
     if job["counts"].get("dead"):
         console.print(f"  see them with: router dead-letters list {job['destination']}")
 
@@ -105,7 +105,7 @@ async def _follow(config: Path, jobs: list[dict[str, Any]], is_quiet: bool) -> l
                 names = {job["destination"] for job in current if job["state"] == "running"}
                 for line in why_it_waits(await ask(config, "status"), names):
                     if line not in told:
-                        console.print(f"{line} Ctrl-C leaves it to the router.", soft_wrap=True)
+                        say(f"{line} Ctrl-C leaves it to the router.")
                         told.add(line)
                 moved_s = time.monotonic()
             if all(job["state"] != "running" or not job["running"] for job in current):
@@ -193,9 +193,9 @@ def print_outlook(name: str, kind: str, outlook: dict[str, dict[str, int]]) -> N
             console.print(f"{sum(counts.values()):10,} {title}")
         for what, count in sorted(counts.items(), key=lambda pair: -pair[1]):
             told = BEFORE.get(what, what) if key in ("send", "done") else what
-            console.print(f"{count:14,} {told}", soft_wrap=True)
+            say(f"{count:14,} {told}")
         if key == "skip" and any(reason.startswith("historical:") for reason in counts):
-            console.print(f"{'':14} {as_new(kind)}", soft_wrap=True)
+            say(f"{'':14} {as_new(kind)}")
 
 
 def _bar(is_quiet: bool) -> Progress:

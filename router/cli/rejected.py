@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from router.cli.data_folder import rejected_path
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, check_given
 from router.cli.output import ago, console, print_json, print_table
-from router.cli.wiring import rejected_path
 from router.config import load_storage
 from router.rejected import list_rejected
 

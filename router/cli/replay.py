@@ -25,7 +25,7 @@ from router.cli.options import (
     to_rate,
 )
 from router.cli.progress import follow, rehearse
-from router.delivery.spec import OUTCOMES
+from router.delivery.jobs.spec import OUTCOMES
 from router.errors import OperatorError
 
 Outcome = StrEnum("Outcome", OUTCOMES)  # type: ignore[misc]

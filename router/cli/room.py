@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from router.config import Config
 from router.counted import counted
-from router.delivery.state_file import GROWS_BY_BYTES
+from router.delivery.state.file import GROWS_BY_BYTES
 
 
 def room_oddities(config: Config) -> Iterator[str]:

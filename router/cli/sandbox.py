@@ -14,7 +14,7 @@ from rich.pretty import Pretty
 from router.cli.backend import ask
 from router.cli.config_file import read_plugins
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
-from router.cli.output import console, print_json
+from router.cli.output import console, print_json, say
 from router.cli.sandboxes import HOST, make_sandbox, serve_sandbox
 from router.counted import counted
 from router.errors import OperatorError
@@ -46,7 +46,7 @@ def show(
         if answer["total"]
         else "nothing yet. See how its deliveries are: router status"
     )
-    console.print(f"{answer['destination']} at {answer['url']} has taken {taken}", soft_wrap=True)
+    say(f"{answer['destination']} at {answer['url']} has taken {taken}")
     for entry in answer["items"]:
         console.print(entry["kind"], style="bold")
         console.print(Pretty(entry["item"], expand_all=True))

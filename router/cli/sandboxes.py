@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from router.cli.rebinding import keep_pages_out
 from router.config import Config
 from router.errors import OperatorError
-from router.guard import cut, describe
+from router.guard import cut, describe_error
 from router.mask import mask_text
 from router.place import at_place
 from router.plugin import Plugin
@@ -40,7 +40,7 @@ def make_sandbox(plugin: Plugin, settings: dict[str, Any] | None = None, record:
             sandbox: Sandbox = factory({**plugin.sandbox_settings, **(settings or {})}, record)
     except Exception as error:
         given = sorted((each for each in (settings or {}).values() if isinstance(each, str)), key=len, reverse=True)
-        told = describe(error, lambda text: cut(mask_text(text, given)))  # any of them may be a secret
+        told = describe_error(error, lambda text: cut(mask_text(text, given)))  # any of them may be a secret
         raise OperatorError(
             f'plugin {plugin.slug}: its sandbox "{plugin.sandbox}" could not be made: {told}{at_place(error)}. '
             "Correct the plugin, or take `sandbox: true` out"

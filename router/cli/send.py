@@ -16,7 +16,7 @@ import typer
 from router.cli.config_file import check_name, read_config
 from router.cli.event_file import EventFile, no_event_in, read_file, read_lines
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
-from router.cli.output import console, print_json
+from router.cli.output import console, print_json, say
 from router.errors import OperatorError
 from router.event import EVENT_TYPES
 from router.gateway.document import parse_json
@@ -55,15 +55,15 @@ def send(
 
 def _print(receipt: dict[str, Any], is_accepted: bool) -> None:
     if not is_accepted:
-        console.print(f"refused: {receipt.get('code')}: {receipt.get('message')}", soft_wrap=True)
+        say(f"refused: {receipt.get('code')}: {receipt.get('message')}")
     elif "messageId" in receipt:
         if receipt.get("suppressed"):
             console.print("not stored: nothing of this person is taken (router suppressed list)")
             return
         what = "known already, not sent again" if receipt.get("duplicate") else "accepted, it is on disk"
-        console.print(f"{what}. What becomes of it: router trace {receipt['messageId']}", soft_wrap=True)
+        say(f"{what}. What becomes of it: router trace {receipt['messageId']}")
         for warning in receipt.get("warnings", ()):
-            console.print(f"warning: {warning}", soft_wrap=True)
+            say(f"warning: {warning}")
     else:
         counts = (
             f"{receipt[key]} {key}" for key in ("accepted", "duplicate", "suppressed", "rejected") if key in receipt
@@ -71,10 +71,10 @@ def _print(receipt: dict[str, Any], is_accepted: bool) -> None:
         console.print(", ".join(counts))
         for each in receipt["rejections"]:
             where = f"event {each['index']}: {each['field'] or each['code']}"
-            console.print(f"{where}: expected {each['expected']}, found {each['found']}", soft_wrap=True)
+            say(f"{where}: expected {each['expected']}, found {each['found']}")
         for each in receipt.get("warnings", ()):
             for warning in each["warnings"]:
-                console.print(f"event {each['index']}: warning: {warning}", soft_wrap=True)
+                say(f"event {each['index']}: warning: {warning}")
 
 
 def _read(file: str, max_events: int, max_bytes: int) -> list[tuple[str, bytes]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from router.cli.backend import ask
-from router.cli.cluster.agreement import describe
+from router.cli.cluster.agreement import describe_difference
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import NO_DESTINATIONS, duration, print_json, print_line, print_table
 from router.cli.trace import when
@@ -118,7 +118,7 @@ def _describe_cluster(cluster: dict[str, Any], partitions: int, is_running: bool
             f"NOBODY DELIVERS partitions {', '.join(map(str, cluster['unclaimed']))}. Another router takes them within 10 s, "
             "where one runs that delivers; else start one."
         )
-    return lines + [describe(each) for each in cluster["differing"]]
+    return lines + [describe_difference(each) for each in cluster["differing"]]
 
 
 _TO_DO = {

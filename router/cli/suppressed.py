@@ -10,9 +10,9 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 
 from router.cli.backend import ask
+from router.cli.data_folder import suppressed_path
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, check_given, switch
-from router.cli.output import ago, print_json, print_line, print_table
-from router.cli.wiring import suppressed_path
+from router.cli.output import ago, print_json, print_table, say
 from router.config import load_storage
 from router.counted import counted
 from router.errors import OperatorError
@@ -87,7 +87,7 @@ def _end(answer: dict[str, Any], told: Iterable[str], as_json: bool) -> NoReturn
         print_json(answer)
     else:
         for line in (*told, *(f"Not done yet: {problem}" for problem in answer["problems"])):
-            print_line(line, soft_wrap=True)
+            say(line)
     raise typer.Exit(1 if answer["problems"] else 0)
 
 

@@ -24,7 +24,7 @@ from router.log.interface import Engine, NotStored
 from router.log.sqlite import SqliteLog
 from router.rejected import RejectedCalls
 from router.suppressed import NOBODY, Person, Suppressed, people_of
-from router.suppressed_file import lift, note_erased, read_suppressions, suppress
+from router.suppressed_file import lift, note_erased, read_suppressed, read_suppressions, suppress
 from router.unless import pause, unless
 
 AGAIN_S: Final = 30.0
@@ -68,7 +68,7 @@ class Suppression:
 
     def load(self) -> None:
         """Read who is suppressed. Raises OperatorError if the file can't be read."""
-        self.people = Suppressed.of(each.person for each in read_suppressions(self._path))
+        self.people = read_suppressed(self._path)
 
     def calls(self) -> dict[str, Callable[..., Awaitable[Any]]]:
         """The operations by the name they have on the admin socket."""

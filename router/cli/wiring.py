@@ -1,29 +1,25 @@
-"""Wiring: makes the parts that the config describes, and knows where in its data folder each lies. Nothing is started here."""
+"""Wiring: makes the parts that the config describes. Nothing is started here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
-from pathlib import Path
 
 from router.cli.rules import to_consent, to_privacy, to_rule, to_trigger
 from router.config import Config
 from router.config import Destination as DestinationConfig
 from router.delivery.assignment import Assignment
 from router.delivery.options import DeliveryOptions
-from router.delivery.state_directory import StateDirectory
 from router.destination import Destination
 from router.errors import OperatorError
 from router.gateway import Limits, Source, Surroundings
 from router.guard import PluginFailed
 from router.log.jetstream.access import Access
 from router.log.options import LogOptions
-from router.log.room import Reserve
 from router.registry import Registry
 from router.source_choice import ANY_SOURCE, SourceChoice
 from router.suppressed import NOBODY, Suppressed
-from router.suppressed_file import read_suppressions
 
 
 def to_destination(
@@ -156,33 +152,3 @@ def log_options(config: Config) -> LogOptions:
         retention_s=retention.age_s,
         dedup_window_s=retention.dedup_window_s,
     )
-
-
-def log_directory(config: Config) -> Path:
-    return config.data / "log"
-
-
-def state_directory(config: Config) -> Path:
-    return config.data / "destinations"
-
-
-def states_of(config: Config, log_id: str, upgrades: bool = True) -> StateDirectory:
-    return StateDirectory(state_directory(config), log_id, reserve_of(config), upgrades)
-
-
-def reserve_of(config: Config) -> Reserve:
-    """The reserve of room on the disk of the log and the states."""
-    return Reserve(config.data / "reserve", config.retention.reserve_bytes)
-
-
-def suppressed_path(config: Config) -> Path:
-    return config.data / "suppressed.sqlite"
-
-
-def suppressed_people(config: Config) -> Suppressed:
-    """Who is suppressed. Raises OperatorError if their file can't be read."""
-    return Suppressed.of(each.person for each in read_suppressions(suppressed_path(config)))
-
-
-def rejected_path(config: Config) -> Path:
-    return config.data / "rejected.sqlite"

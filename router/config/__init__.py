@@ -4,7 +4,7 @@ from router.config.action import Action, Change, FieldNames, Match, Trigger
 from router.config.checks import is_loopback
 from router.config.consent import Consent
 from router.config.destination import Delivery, Destination
-from router.config.loading import load_config, load_storage, load_without_secrets, parse_config, read_data_folder
+from router.config.loading import load_config, load_storage, parse_config, read_data_folder
 from router.config.model import Config
 from router.config.problem import ConfigError, Problem
 from router.config.retention import Retention
@@ -30,7 +30,6 @@ __all__ = [
     "is_loopback",
     "load_config",
     "load_storage",
-    "load_without_secrets",
     "parse_config",
     "read_data_folder",
 ]

@@ -30,16 +30,21 @@ _SECRETS = re.compile(r"sources\.[^.]+\.write_keys?\b|destinations\.[^.]+\.setti
 """The keys that only a router has to know the values of."""
 
 
-def load_config(path: str | Path, registry: Registry, environ: Mapping[str, str] = os.environ) -> Config:
+def load_config(
+    path: str | Path, registry: Registry, environ: Mapping[str, str] = os.environ, has_secrets: bool = True
+) -> Config:
     """Read the config file at *path*. Relative paths in it count from the working directory.
 
     Plugins that the config itself names are loaded. They are in *registry* once the config is accepted; a refused config
     changes nothing.
 
+    Unless it *has_secrets*, write keys and the settings of destinations are made up, whatever the file says there: for those
+    who ask what became of events, where router and secrets may be away. Nothing can be mapped or sent with it.
+
     Raises:
-        ConfigError: the file can't be read or used. Everything wrong with it is in ``problems``.
+        ConfigError: the file can't be read or used. Everything wrong with it, but for what is made up, is in ``problems``.
     """
-    return parse_config(_read_text(path), registry, path=str(path), environ=environ)
+    return parse_config(_read_text(path), registry, path=str(path), environ=environ, has_secrets=has_secrets)
 
 
 def read_data_folder(path: str | Path) -> Path | None:
@@ -70,17 +75,6 @@ def load_storage(path: str | Path, environ: Mapping[str, str] = os.environ) -> C
     return _validate(tree, data)
 
 
-def load_without_secrets(path: str | Path, registry: Registry, environ: Mapping[str, str] = os.environ) -> Config:
-    """Like `load_config`, but write keys and the settings of destinations are made up, whatever the file says there.
-
-    For those who ask what became of events, where router and secrets may be away. Nothing can be mapped or sent with it.
-
-    Raises:
-        ConfigError: as `load_config` does, but for what is made up.
-    """
-    return parse_config(_read_text(path), registry, path=str(path), environ=environ, has_secrets=False)
-
-
 def _read_text(path: str | Path) -> str:
     name = str(path)
     try:
@@ -107,8 +101,7 @@ def parse_config(
     environ: Mapping[str, str] = os.environ,
     has_secrets: bool = True,
 ) -> Config:
-    """Like `load_config` or, unless it *has_secrets*, `load_without_secrets`, from the text of a file. *path* is its name in
-    problems."""
+    """Like `load_config`, from the text of a file. *path* is its name in problems."""
     tree = read_tree(text, path, environ)
     data = dict(_mapping_of(tree))
     check(tree)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
-from router.delivery.jobs import Jobs
+from router.delivery.jobs.jobs import Jobs
+from router.delivery.jobs.spec import RetrySpec
 from router.delivery.ledger import Ledger
-from router.delivery.letters import EVERY, Choice
-from router.delivery.spec import RetrySpec
-from router.delivery.state import State
+from router.delivery.state.letters import EVERY, Choice
+from router.delivery.state.state import State
 
 DISCARDED_AT_ONCE: Final = 1_000
 """Letters discarded in one transaction. Events wait for it."""

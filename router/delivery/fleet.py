@@ -14,14 +14,14 @@ import structlog
 from router.clock import PATIENCE_S, Clock
 from router.delivery.assignment import Assignment
 from router.delivery.berth import Berth
-from router.delivery.claim import Claim, Claimed
 from router.delivery.decoder import Decoder
 from router.delivery.jumps import Jumps
-from router.delivery.opening import PastTheEnd, open_ledger
-from router.delivery.repeats import Repeats
 from router.delivery.rounds import Rounds
-from router.delivery.state import StateUnusable
-from router.delivery.states import States
+from router.delivery.sharing.claim import Claim, Claimed
+from router.delivery.sharing.repeats import Repeats
+from router.delivery.state.opening import PastTheEnd, open_ledger
+from router.delivery.state.state import StateUnusable
+from router.delivery.state.states import States
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.unknown_sources import UnknownSources
 from router.delivery.watchdog import Glance

@@ -16,8 +16,8 @@ import tenacity
 from router.clock import Clock
 from router.delivery.gate import Gate, HeldBack
 from router.delivery.landing import Held, Judged, Landing, Outage, Raised, Unsendable
-from router.delivery.retry_after import asked_wait_s, bounded
-from router.delivery.send import CredentialsRefused, NoToken, Send, SendFailed, TimedOut
+from router.delivery.sending.retry_after import asked_wait_s, bounded
+from router.delivery.sending.send import CredentialsRefused, NoToken, Send, SendFailed, TimedOut
 from router.delivery.signal import Signal
 from router.delivery.tally import Tally
 from router.delivery.transit import Item

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from router.clock import Clock
-from router.delivery.letters import DeadLetter
 from router.delivery.order import in_line
-from router.delivery.state import (
+from router.delivery.state.letters import DeadLetter
+from router.delivery.state.state import (
     Changes,
     Job,
     Kind,
@@ -23,7 +23,7 @@ from router.delivery.state import (
     State,
     Tries,
 )
-from router.delivery.state_writer import HANG_S, StateWriter
+from router.delivery.state.writer import HANG_S, StateWriter
 from router.delivery.tally import Tally
 from router.delivery.transit import Transit
 from router.delivery.window import Window

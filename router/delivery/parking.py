@@ -15,7 +15,7 @@ from router.delivery.ledger import Ledger
 from router.delivery.order import out_of_line
 from router.delivery.pace import Backoff
 from router.delivery.signal import Signal
-from router.delivery.state import ParkedUser, Place
+from router.delivery.state.state import ParkedUser, Place
 from router.delivery.transit import Transit
 from router.log.record import Record
 

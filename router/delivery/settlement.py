@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from router.delivery.jobs import Jobs
+from router.delivery.jobs.jobs import Jobs
 from router.delivery.ledger import Ledger, storable
 from router.delivery.letter_log import LetterLog
 from router.delivery.parking import Parking

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Final
 
-from router.delivery.send import Send, SendFailed
+from router.delivery.sending.send import Send, SendFailed
 from router.plugin import Credential, Request, Response
 
 LATENCIES_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0, 86_400.0)

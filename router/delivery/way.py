@@ -6,9 +6,9 @@ import random
 from dataclasses import dataclass
 
 from router.clock import Clock
-from router.delivery.http_send import HttpSend
 from router.delivery.options import DeliveryOptions
 from router.delivery.outlet import Outlet
+from router.delivery.sending.http_send import HttpSend
 from router.destination import Destination
 
 

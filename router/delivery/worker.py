@@ -21,9 +21,8 @@ from router.clock import Clock
 from router.delivery.decoder import Decoder
 from router.delivery.flight import MAX_WAIT_S, Flights
 from router.delivery.halt import HANG_NOTES, Halt
-from router.delivery.http_send import MOST_EXCHANGES
 from router.delivery.insist import insist
-from router.delivery.jobs import Jobs, Road
+from router.delivery.jobs.jobs import Jobs, Road
 from router.delivery.lander import Lander
 from router.delivery.lanes import Lanes
 from router.delivery.ledger import Ledger
@@ -36,9 +35,10 @@ from router.delivery.preparation import Preparation
 from router.delivery.reader import SHED, Reader
 from router.delivery.retry_windows import RetryWindows
 from router.delivery.rounds import Rounds
-from router.delivery.send import Send
+from router.delivery.sending.http_send import MOST_EXCHANGES
+from router.delivery.sending.send import Send
 from router.delivery.settlement import Settlement
-from router.delivery.state import Place
+from router.delivery.state.state import Place
 from router.delivery.suspects import Suspects
 from router.delivery.tally import Tallied
 from router.delivery.transit import Transit

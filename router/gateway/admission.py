@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from router.gateway.call_text import call_text
 from router.gateway.calls import Calls
 from router.gateway.limits import Limits
 from router.gateway.rejection import MAX_KEPT, LimitCode, Rejection
@@ -18,7 +19,6 @@ from router.gateway.shape import Shape, measure
 from router.gateway.visitor import Visitor
 from router.log.record import Entry
 from router.normalise import LEFT_OUT, MAX_MESSAGE_ID_LENGTH, normalise
-from router.rejected import call_text
 from router.rejection import Rejected, RejectionCode
 from router.suppressed import Suppressed
 

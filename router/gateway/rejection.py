@@ -46,7 +46,7 @@ class Rejection:
     found: str
     through: int | None = None
     call: str = ""
-    """For an operator: the call as `router.rejected.call_text` shows it, if it is among the first `MAX_KEPT` rejected ones."""
+    """For an operator: the call as `call_text` shows it, if it is among the first `MAX_KEPT` rejected ones."""
 
     @property
     def count(self) -> int:

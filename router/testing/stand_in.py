@@ -13,7 +13,7 @@ import orjson
 from aiohttp import web
 
 from router.clock import SystemClock
-from router.delivery.http_send import HttpSend
+from router.delivery.sending.http_send import HttpSend
 from router.destination import write_payload
 from router.event import Event
 from router.plugin import (

@@ -9,7 +9,7 @@ from threading import get_ident
 from time import perf_counter
 from typing import Any, TypeVar
 
-from router.delivery.alarm import LIMIT_S
+from router.alarm import LIMIT_S
 
 _T = TypeVar("_T")
 

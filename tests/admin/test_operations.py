@@ -15,17 +15,17 @@ import pytest
 
 from router.admin.hole import without_holes
 from router.admin.operations import Operations
-from router.delivery import state_file
 from router.delivery.ledger import Ledger
-from router.delivery.outcome_table import ERASED
-from router.delivery.state import Changes, StateUnusable
-from router.delivery.state_file import StateFile
+from router.delivery.state import file as state_file
+from router.delivery.state.file import StateFile
+from router.delivery.state.outcome_table import ERASED
+from router.delivery.state.state import Changes, StateUnusable
 from router.delivery.worker import Worker
 from router.errors import OperatorError
 from router.log.record import Record
 from tests.delivery.harness import until
 from tests.delivery.stand import DOWN, UP, Stand, assignment
-from tests.delivery.state_contract import make_letter, make_record
+from tests.delivery.state.contract import make_letter, make_record
 
 
 @pytest.fixture

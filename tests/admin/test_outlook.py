@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from router.admin.outlook import MAX_REASONS, OTHER, Outlook, add_up
-from router.delivery.forecast import Forecast
+from router.delivery.jobs.forecast import Forecast
 
 
 def test_each_event_is_counted_once_by_what_would_become_of_it() -> None:

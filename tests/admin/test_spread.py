@@ -13,7 +13,7 @@ from router.admin.no_such_number import NoSuchNumber
 from router.admin.operations import Operations
 from router.admin.spread import Spread, add_group
 from router.admin.summed_status import summed_status
-from router.delivery.state import StateUnusable
+from router.delivery.state.state import StateUnusable
 from router.errors import OperatorError
 from router.log.interface import Engine
 

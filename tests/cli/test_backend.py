@@ -16,7 +16,7 @@ import pytest
 from router.admin.client import Client
 from router.cli import backend, rejected, send
 from router.log.sqlite import LogOptions, SqliteLog
-from tests.delivery.test_state import write_version_1
+from tests.delivery.state.test_state import write_version_1
 from tests.log.harness import StillClock
 from tests.system.harness import run_command
 

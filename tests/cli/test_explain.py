@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from router.cli.wiring import suppressed_path
+from router.cli.data_folder import suppressed_path
 from router.config import load_storage
 from router.suppressed import Person
 from router.suppressed_file import suppress

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.cli.fleet_chores import FleetChores
 from router.cli.housekeeping import Housekeeping
+from router.cli.log_chores import LogChores
 from router.delivery.berth import Berth
-from router.delivery.state import Place
-from router.delivery.state_file import StateFile
+from router.delivery.state.file import StateFile
+from router.delivery.state.state import Place
 from tests.delivery.harness import until
 from tests.delivery.stand import DOWN, LOG, MANY, UP, Stand, assignment
 
@@ -27,6 +29,10 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
     await stand.close()
 
 
+def housekeeping(stand: Stand) -> Housekeeping:
+    return Housekeeping(LogChores(stand.log, stand.fleet.needed_from), FleetChores(stand.log, stand.fleet))
+
+
 def told(logs: list[Any], level: str) -> list[str]:
     return [line["event"] for line in logs if line["log_level"] == level]
 
@@ -36,7 +42,7 @@ async def test_what_nobody_needs_is_given_up_with_its_outcomes(stand: Stand) -> 
     await stand.add(MANY)
     await until(stand.has_kept_up("up"))
 
-    await Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from).tidy()
+    await housekeeping(stand).tidy()
 
     start = stand.log.start(0)
     assert start > 1
@@ -53,7 +59,7 @@ async def test_a_destination_that_is_down_keeps_no_more_than_its_max_backlog(sta
     bound = 3 * LOG.segment_bytes
     await stand.open(replace(DOWN, max_backlog_bytes=bound))
     await stand.add(5 * MANY)
-    house = Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from)
+    house = housekeeping(stand)
 
     with capture_logs() as logs:
         while stand.log.size_bytes > bound + 2 * LOG.segment_bytes:
@@ -72,7 +78,7 @@ async def test_a_destination_that_is_down_keeps_no_more_than_its_max_backlog(sta
 async def test_promise_8_a_destination_that_refuses_everything_does_not_fill_the_disk(stand: Stand) -> None:
     """Its oldest dead letters go, the books balance all the same, and it is told before and when it happens, once."""
     await stand.open(replace(DOWN, max_backlog_bytes=1, max_dead_letters_bytes=1_000_000))
-    house = Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from)
+    house = housekeeping(stand)
 
     with capture_logs() as logs:
         for _ in range(20):
@@ -108,7 +114,7 @@ async def test_a_disk_that_refuses_ends_nothing_and_is_told_once(
     stand: Stand, monkeypatch: pytest.MonkeyPatch, hurt: Callable[[Stand, pytest.MonkeyPatch], None]
 ) -> None:
     await stand.open(UP)
-    house = Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from)
+    house = housekeeping(stand)
 
     with monkeypatch.context() as patch, capture_logs() as logs:
         hurt(stand, patch)
@@ -127,7 +133,7 @@ async def test_what_fails_because_another_router_delivers_by_now_is_no_news(
     stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await stand.open(UP)
-    house = Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from)
+    house = housekeeping(stand)
 
     def lose(*arguments: Any) -> Any:
         house.is_over = True
@@ -145,19 +151,17 @@ async def test_destinations_that_come_and_leave_meanwhile_end_nothing(
 ) -> None:
     """A reload may take any await for its chance."""
     await stand.open(UP, DOWN)
-    trim = stand.log.trim
 
-    async def reload_then_trim(needed: Any) -> None:
-        await stand.fleet.apply([DOWN, assignment("new")])
-        await trim(needed)
+    async def reload(self: FleetChores, berth: Berth) -> None:
+        await stand.fleet.apply([UP, assignment("new")])
 
-    monkeypatch.setattr(stand.log, "trim", reload_then_trim)
+    monkeypatch.setattr(FleetChores, "_shed", reload)
 
     with capture_logs() as logs:
-        await Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from).tidy()
+        await housekeeping(stand).tidy()
 
     assert told(logs, "error") == []
-    assert list(stand.fleet.berths) == ["down", "new"]
+    assert list(stand.fleet.berths) == ["up", "new"]
 
 
 async def test_a_stop_waits_for_one_step_and_not_for_those_of_all_destinations(
@@ -167,12 +171,12 @@ async def test_a_stop_waits_for_one_step_and_not_for_those_of_all_destinations(
     await stand.open(UP, DOWN)
     stop, done = asyncio.Event(), []
 
-    async def stop_meanwhile(self: Housekeeping, berth: Berth) -> None:
+    async def stop_meanwhile(self: FleetChores, berth: Berth) -> None:
         done.append(berth.assignment.name)
         stop.set()
 
-    monkeypatch.setattr(Housekeeping, "_discard", stop_meanwhile)
-    await Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from).tidy(stop)
+    monkeypatch.setattr(FleetChores, "_discard", stop_meanwhile)
+    await housekeeping(stand).tidy(stop)
 
     assert done == ["up"]
 
@@ -182,7 +186,7 @@ async def test_a_destination_that_could_not_start_does_when_it_can(stand: Stand)
     state = stand.directory / "destinations" / "up.sqlite"
     state.write_text("no database" * 1_000)
     await stand.open(UP)
-    house = Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from)
+    house = housekeeping(stand)
     await house.tidy()
     assert list(stand.fleet.berths) == []
 
@@ -196,7 +200,7 @@ async def test_a_destination_that_could_not_start_does_when_it_can(stand: Stand)
 
 async def test_the_warning_before_the_disk_is_full_comes_once(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     await stand.open(DOWN)
-    house = Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from)
+    house = housekeeping(stand)
     warnings = []
 
     for share in (0.79, 0.8, 0.9, 0.7, 0.85):

@@ -62,6 +62,18 @@ def test_an_event_whose_id_looks_like_markup_is_traced(running: Stage) -> None:
 
 
 @pytest.mark.timeout(60)
+def test_line_breaks_in_an_event_begin_no_line_of_the_receipt(running: Stage) -> None:
+    """A file of somebody else's events could have `router send` say what they like of the next one."""
+    event = {**IDENTIFY, "messageId": "broken\naccepted, it is on disk", "traits": {"a\nwarning: b": "\ud800"}}
+
+    told = send(running, event).out.splitlines()
+    told_of_batch = send(running, [event | {"messageId": "whole"}]).out.splitlines()
+
+    assert [line.split(":")[0] for line in told] == ["accepted, it is on disk. What becomes of it", "warning"]
+    assert [line.split(":")[0] for line in told_of_batch] == ["1 accepted, 0 duplicate, 0 rejected", "event 0"]
+
+
+@pytest.mark.timeout(60)
 def test_a_list_is_sent_as_one_batch(running: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     events = [{"type": "track", "userId": "u1", "event": "Step Done", "messageId": f"cli-list-{n}"} for n in (1, 2)]
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps([*events, events[0], {}]).encode())))

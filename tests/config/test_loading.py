@@ -17,7 +17,6 @@ from router.config import (
     Server,
     load_config,
     load_storage,
-    load_without_secrets,
     parse_config,
     read_data_folder,
 )
@@ -563,7 +562,7 @@ def test_what_is_not_secret_is_read_without_the_secrets(tmp_path: Path, registry
         "  crm: {plugin: acme, settings: '${UNSET}'}\n"
     )
 
-    config = load_without_secrets(path, registry, {})
+    config = load_config(path, registry, {}, has_secrets=False)
 
     assert [(each.name, each.plugin, each.enabled) for each in config.destinations.values()] == [
         ("acme", "acme", False),
@@ -581,7 +580,7 @@ def test_what_is_wrong_besides_the_secrets_is_told(tmp_path: Path, registry: Reg
     )
 
     with pytest.raises(ConfigError) as refused:
-        load_without_secrets(path, registry, {})
+        load_config(path, registry, {}, has_secrets=False)
 
     assert {problem.key for problem in refused.value.problems} == {
         "sources.website.sdk",

@@ -14,14 +14,14 @@ import orjson
 
 from router.delivery.decoder import Decoder
 from router.delivery.ledger import Books, Ledger
-from router.delivery.letters import DeadLetter
 from router.delivery.options import DeliveryOptions
 from router.delivery.outlet import Outlet
 from router.delivery.pace import Backoff
 from router.delivery.rounds import Rounds
-from router.delivery.send import SendFailed
-from router.delivery.state import State
-from router.delivery.state_file import StateFile
+from router.delivery.sending.send import SendFailed
+from router.delivery.state.file import StateFile
+from router.delivery.state.letters import DeadLetter
+from router.delivery.state.state import State
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.unknown_sources import UnknownSources
 from router.delivery.worker import NOTES, Worker

@@ -11,10 +11,10 @@ from typing import Any
 from router.delivery.assignment import Assignment
 from router.delivery.fleet import Fleet
 from router.delivery.ledger import Books
-from router.delivery.letters import DeadLetter
 from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
-from router.delivery.state_directory import StateDirectory
+from router.delivery.state.directory import StateDirectory
+from router.delivery.state.letters import DeadLetter
 from router.destination import Destination
 from router.event import Event
 from router.log.record import Entry

@@ -35,7 +35,7 @@ from router.plugin import (
     without,
 )
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Settings, Vendor, batches, plugin
-from tests.delivery.test_jobs import add_job, finish
+from tests.delivery.jobs.test_jobs import add_job, finish
 
 SAID = {"a": 1, "b": 1, "c": 2, "d": 3}
 """What the payload for each property says; two say the same."""

@@ -9,16 +9,16 @@ from pathlib import Path
 import orjson
 import pytest
 
-from router.delivery import state_file
-from router.delivery.letters import EVERY
-from router.delivery.outcome_table import ERASED
-from router.delivery.state import Changes, Erasure, Outcome, ParkedUser, Place, Replayed, SettledPayload
-from router.delivery.state_file import StateFile
+from router.delivery.state import file as state_file
+from router.delivery.state.file import StateFile
+from router.delivery.state.letters import EVERY
+from router.delivery.state.outcome_table import ERASED
+from router.delivery.state.state import Changes, Erasure, Outcome, ParkedUser, Place, Replayed, SettledPayload
 from router.log.connections import connect_to_read
 from router.log.tombstone import tombstone
 from router.suppressed import Person, Suppressed
 from tests.careless_sqlite import careless_sqlite  # noqa: F401 - a fixture
-from tests.delivery.state_contract import make_letter, make_record
+from tests.delivery.state.contract import make_letter, make_record
 
 SECRET = "nobody else's word"
 ADA_ID = Person("userId", "ada")

@@ -19,11 +19,11 @@ from router.admin.operations import Operations
 from router.clock import PATIENCE_S
 from router.delivery.assignment import Assignment
 from router.delivery.fleet import Fleet
-from router.delivery.http_send import HttpSend
 from router.delivery.ledger import Books, Ledger
-from router.delivery.state import Changes, Place, StateUnusable, Tries
-from router.delivery.state_directory import StateDirectory
-from router.delivery.state_file import StateFile
+from router.delivery.sending.http_send import HttpSend
+from router.delivery.state.directory import StateDirectory
+from router.delivery.state.file import StateFile
+from router.delivery.state.state import Changes, Place, StateUnusable, Tries
 from router.delivery.watchdog import Watchdog
 from router.delivery.way import Ways
 from router.delivery.worker import Worker
@@ -412,7 +412,7 @@ async def test_time_spent_disabled_is_counted_once_however_often_it_takes_to_sta
             raise MemoryError(faults.pop())
         return Ledger(*arguments)
 
-    monkeypatch.setattr("router.delivery.opening.Ledger", open_in_the_end)
+    monkeypatch.setattr("router.delivery.state.opening.Ledger", open_in_the_end)
     await stand.fleet.apply([DOWN])
     while stand.fleet.problems:
         await stand.fleet.retry()

@@ -17,8 +17,8 @@ from router.delivery.flight import Flights
 from router.delivery.gate import Gate
 from router.delivery.landing import Held, Judged, Landing, Outage, Raised
 from router.delivery.pace import Backoff, Limits, Pace
-from router.delivery.retry_after import MAX_ASKED_S, asked_wait_s
-from router.delivery.send import ConnectTimedOut, CredentialsRefused, NoToken, ReadTimedOut, SendFailed
+from router.delivery.sending.retry_after import MAX_ASKED_S, asked_wait_s
+from router.delivery.sending.send import ConnectTimedOut, CredentialsRefused, NoToken, ReadTimedOut, SendFailed
 from router.delivery.tally import Tally
 from router.delivery.transit import Item, Transit
 from router.log.record import Record

@@ -17,7 +17,7 @@ import pytest
 
 from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
-from router.delivery.send import ReadTimedOut
+from router.delivery.sending.send import ReadTimedOut
 from router.plugin import Credential, Request, Response
 from tests.delivery.harness import Harness, MemoryLog, Vendor
 from tests.delivery.simulated import SimulatedClock, simulate

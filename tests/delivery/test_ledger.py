@@ -19,10 +19,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from structlog.testing import capture_logs
 
 from router.delivery.ledger import MAX_REASON, Ledger
-from router.delivery.letters import Choice, DeadLetter
-from router.delivery.state import Changes, ParkedUser, Place, State
-from router.delivery.state_file import StateFile
-from router.delivery.state_writer import HANG_S
+from router.delivery.state.file import StateFile
+from router.delivery.state.letters import Choice, DeadLetter
+from router.delivery.state.state import Changes, ParkedUser, Place, State
+from router.delivery.state.writer import HANG_S
 from router.delivery.transit import Origin, Transit
 from router.log import room
 from router.log.record import Gap, Record

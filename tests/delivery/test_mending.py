@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 import pytest
 
-from router.delivery.state import Job
+from router.delivery.state.state import Job
 from router.destination import Destination
 from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Response, Verdict, without
 from tests.delivery.harness import Harness, Settings, batches, plugin
-from tests.delivery.test_jobs import add_job, finish
+from tests.delivery.jobs.test_jobs import add_job, finish
 
 
 @pytest.fixture

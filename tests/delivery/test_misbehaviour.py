@@ -19,9 +19,9 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from router.delivery.conduct import DEAD_IN_A_ROW, FIRST_WAIT_S
+from router.delivery.jobs.spec import ReplaySpec
 from router.delivery.options import DeliveryOptions
 from router.delivery.preparation import LARGE_EVENT_BYTES
-from router.delivery.spec import ReplaySpec
 from router.destination import MAX_PAYLOAD_BYTES, Destination
 from router.explain import explain
 from router.guard import BreakOff, PluginFailed

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from router.delivery.claim import Claim, Claimed
 from router.delivery.options import DeliveryOptions
 from router.delivery.outlet import Outlet
+from router.delivery.sharing.claim import Claim, Claimed
 from router.delivery.way import Ways
 from router.destination import Destination
 from router.plugin import Credential, Request, Response

@@ -14,9 +14,9 @@ import pytest
 
 from router.actions import ActionRule, Change, Constant, Drop, read_changeable
 from router.delivery import preparation
-from router.delivery.forecast import forecast
-from router.delivery.letters import DeadLetter
-from router.delivery.state import Changes, Outcome, Place, SettledPayload
+from router.delivery.jobs.forecast import forecast
+from router.delivery.state.letters import DeadLetter
+from router.delivery.state.state import Changes, Outcome, Place, SettledPayload
 from router.delivery.transit import Item, Transit
 from router.destination import Destination
 from router.event import Document, Event
@@ -36,7 +36,7 @@ from router.plugin import (
     without,
 )
 from tests.delivery.harness import Harness, Settings, batches, plugin
-from tests.delivery.test_jobs import add_job, finish
+from tests.delivery.jobs.test_jobs import add_job, finish
 from tests.delivery.test_mending import hang_from_the_next_on
 
 PARTS = {"a": 1, "b": 2}

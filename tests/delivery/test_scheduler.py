@@ -27,11 +27,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from router.delivery.jobs.spec import ReplaySpec, RetrySpec
 from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
-from router.delivery.send import ReadTimedOut
-from router.delivery.spec import ReplaySpec, RetrySpec
-from router.delivery.state import Job
+from router.delivery.sending.send import ReadTimedOut
+from router.delivery.state.state import Job
 from router.destination import Destination
 from router.plugin import (
     Again,

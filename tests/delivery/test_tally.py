@@ -9,7 +9,7 @@ import pytest
 
 from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
-from router.delivery.send import SendFailed
+from router.delivery.sending.send import SendFailed
 from router.delivery.tally import Histogram, Tallied, Tally, status_class
 from router.plugin import Request, Response
 from tests.delivery.harness import NETWORK_DOWN, Harness, Vendor, plugin

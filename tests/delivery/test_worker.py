@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.delivery.jobs.spec import ReplaySpec
 from router.delivery.options import DeliveryOptions
 from router.delivery.reader import SHED
-from router.delivery.spec import ReplaySpec
-from router.delivery.state import Changes, ParkedUser
+from router.delivery.state.state import Changes, ParkedUser
 from router.destination import Destination
 from router.event import Document, Event
 from router.origin import UrlTooLong

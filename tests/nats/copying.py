@@ -11,8 +11,8 @@ from pathlib import Path
 from router.admin.carrying import Side
 from router.cli.log.copy import _side
 from router.config import Config, load_config
-from router.delivery.letters import DeadLetter
-from router.delivery.state import Changes, Outcome, ParkedUser, Place, Tries
+from router.delivery.state.letters import DeadLetter
+from router.delivery.state.state import Changes, Outcome, ParkedUser, Place, Tries
 from router.log.interface import Log
 from router.log.record import Record
 from router.registry import Registry

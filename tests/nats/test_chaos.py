@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from router.delivery.journal.blocking_connection import BlockingConnection
-from router.delivery.journal.states import JournaledStates
-from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.delivery.options import DeliveryOptions
-from router.delivery.state import State, StateUnusable
+from router.delivery.state.journal.blocking_connection import BlockingConnection
+from router.delivery.state.journal.states import JournaledStates
+from router.delivery.state.journal.streams import JournalNames, ensure_journals
+from router.delivery.state.state import State, StateUnusable
 from tests.delivery.harness import LOG_ID, Harness
 from tests.delivery.test_chaos import SHAPES, survive
 from tests.delivery.test_scheduler import Scheduler

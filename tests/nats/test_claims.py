@@ -10,9 +10,9 @@ import pytest
 from nats.aio.msg import Msg
 
 from router.clock import SystemClock
-from router.delivery import claims as claims_module
-from router.delivery.claim import Claim
-from router.delivery.claims import Claims
+from router.delivery.sharing import claims as claims_module
+from router.delivery.sharing.claim import Claim
+from router.delivery.sharing.claims import Claims
 from router.log.jetstream.connection import ClusterAway, Connection, Stored
 from tests.delivery.harness import until
 from tests.nats.server import Cluster

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from router.delivery.journal.blocking_connection import BlockingConnection
-from router.delivery.journal.entry import Draft
-from router.delivery.journal.journal import Journal, Overtaken
-from router.delivery.journal.streams import JournalNames, ensure_journals
+from router.delivery.state.journal.blocking_connection import BlockingConnection
+from router.delivery.state.journal.entry import Draft
+from router.delivery.state.journal.journal import Journal, Overtaken
+from router.delivery.state.journal.streams import JournalNames, ensure_journals
 from router.errors import OperatorError
 from router.log.interface import LogAway
 from router.log.jetstream.answered import START_S, until_answered

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
-from router.delivery.journal.blocking_connection import BlockingConnection
+from router.delivery.state.journal.blocking_connection import BlockingConnection
 from router.errors import OperatorError
 from router.log.jetstream import connection as connection_module
 from router.log.jetstream.answered import until_answered

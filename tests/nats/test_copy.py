@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from router.admin.carrying import Carrying, Copied, Side, to_entry
 from router.cli.log.copy import _copy, _side
 from router.delivery.order import in_line, line_of, out_of_line
-from router.delivery.state import Changes, ParkedUser, Place
+from router.delivery.state.state import Changes, ParkedUser, Place
 from router.errors import OperatorError
 from router.log.jetstream.connection import ClusterAway
 from router.log.record import Record
@@ -123,8 +123,8 @@ def _refuse(*asked: object) -> None:
 @pytest.mark.parametrize(
     ("place", "fault"),
     [
-        ("router.delivery.journal.journal.Journal.append", _refuse),
-        ("router.delivery.journal.states.destinations_of", _away),
+        ("router.delivery.state.journal.journal.Journal.append", _refuse),
+        ("router.delivery.state.journal.states.destinations_of", _away),
     ],
     ids=["a state is written", "a partition is looked at"],
 )

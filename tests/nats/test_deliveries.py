@@ -20,12 +20,12 @@ from router.cli.cluster.deliveries import ClusterDeliveries
 from router.cli.engine import open_log
 from router.clock import SystemClock
 from router.config import load_config
-from router.delivery.journal.entry import Draft
-from router.delivery.journal.journal import Journal
-from router.delivery.journal.state import JournaledState
-from router.delivery.journal.states import JournaledStates
 from router.delivery.ledger import Ledger
-from router.delivery.state import StateUnusable
+from router.delivery.state.journal.entry import Draft
+from router.delivery.state.journal.journal import Journal
+from router.delivery.state.journal.state import JournaledState
+from router.delivery.state.journal.states import JournaledStates
+from router.delivery.state.state import StateUnusable
 from router.errors import OperatorError
 from router.log.jetstream.answered import START_S
 from router.log.jetstream.connection import ClusterAway, Connection, Denied, Stored

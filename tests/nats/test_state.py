@@ -15,20 +15,20 @@ from typing import Any, TypeVar
 
 import pytest
 
-from router.delivery.journal import state as state_module
-from router.delivery.journal.blocking_connection import ANSWER_S, BlockingConnection
-from router.delivery.journal.entry import Assembler, Draft, Entry
-from router.delivery.journal.journal import LAG_S, Journal
-from router.delivery.journal.operation import Operation, to_bytes
-from router.delivery.journal.state import JournaledState
-from router.delivery.journal.states import JournaledStates
-from router.delivery.journal.streams import JournalNames, destinations_of, ensure_journals
-from router.delivery.letters import Choice
-from router.delivery.state import Changes, Outcome, Place, State, StateTaken, StateUnusable, Tries
-from router.delivery.state_file import _connect
+from router.delivery.state.file import _connect
+from router.delivery.state.journal import state as state_module
+from router.delivery.state.journal.blocking_connection import ANSWER_S, BlockingConnection
+from router.delivery.state.journal.entry import Assembler, Draft, Entry
+from router.delivery.state.journal.journal import LAG_S, Journal
+from router.delivery.state.journal.operation import Operation, to_bytes
+from router.delivery.state.journal.state import JournaledState
+from router.delivery.state.journal.states import JournaledStates
+from router.delivery.state.journal.streams import JournalNames, destinations_of, ensure_journals
+from router.delivery.state.letters import Choice
+from router.delivery.state.state import Changes, Outcome, Place, State, StateTaken, StateUnusable, Tries
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
-from tests.delivery.state_contract import CHANGES, OpenState, StateContract, everything, make_letter, make_record
+from tests.delivery.state.contract import CHANGES, OpenState, StateContract, everything, make_letter, make_record
 from tests.nats.server import Cluster
 
 _T = TypeVar("_T")
@@ -238,7 +238,7 @@ def test_what_stands_before_a_change_is_not_waited_for_without_end(
     blocking: BlockingConnection, journal: Journal, log_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     busy = Journal(Busy(blocking, 1_000_000), JournalNames(log_name), 0, "crm", lambda s: None)
-    monkeypatch.setattr("router.delivery.journal.journal.LAG_MOST_S", 0.01)
+    monkeypatch.setattr("router.delivery.state.journal.journal.LAG_MOST_S", 0.01)
 
     with pytest.raises(ClusterAway, match="stands before this"):
         busy.append(Draft("claim", "a", 1, b""), 0)
@@ -708,7 +708,7 @@ def test_a_view_for_which_there_is_no_room_is_the_trouble_of_one_destination(
         connection.execute("PRAGMA max_page_count = 60").fetchall()
         return connection
 
-    monkeypatch.setattr("router.delivery.state_file._connect", connect)
+    monkeypatch.setattr("router.delivery.state.file._connect", connect)
     states._directory = tmp_path / "full"
     for ask in (states.take, states.look):
         with pytest.raises(StateUnusable, match="full"):

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from router.delivery.journal.streams import JournalNames, ensure_journals
+from router.delivery.state.journal.streams import JournalNames, ensure_journals
 from router.log.jetstream.connection import NO_STREAM, STREAM_EXISTS, ApiError, ClusterAway, Connection
 from router.log.jetstream.streams import StreamNames, _rules, ensure_streams
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from router.delivery.send import SendFailed
+from router.delivery.sending.send import SendFailed
 from router.plugin import Delivered, Later, Plugin
 from router.plugin.sandbox import Fault
 from router.registry import Registry

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from router.clock import SystemClock
-from router.delivery.http_send import HttpSend
+from router.delivery.sending.http_send import HttpSend
 from router.event import Event
 from router.plugin import BatchEndpoint, Credential, OAuth2, Plugin, Request
 from router.registry import Registry

@@ -48,7 +48,7 @@ def differing(mine: Told, others: Mapping[str, Told]) -> list[dict[str, Any]]:
     return found
 
 
-def describe(difference: Mapping[str, Any]) -> str:
+def describe_difference(difference: Mapping[str, Any]) -> str:
     """One result of `differing` as a sentence."""
     parts = [
         f"{what} {', '.join(difference[key])}"

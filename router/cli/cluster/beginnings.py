@@ -13,8 +13,8 @@ from contextlib import closing
 from router.cli.cluster.partition_fleets import RETRY_S
 from router.clock import Clock
 from router.delivery.assignment import Assignment
-from router.delivery.journal.states import JournaledStates
-from router.delivery.state import telling_trouble
+from router.delivery.state.journal.states import JournaledStates
+from router.delivery.state.state import telling_trouble
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.jetstream.connection import ApiError, ClusterAway, Denied

@@ -21,23 +21,24 @@ from router.admin.merged_metrics import SummedBooks
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.admin.spread import Spread
+from router.alarm import Alarm
 from router.cli.cluster.agreement import tell, to_word
 from router.cli.cluster.beginnings import Beginnings
 from router.cli.cluster.neighbours import Neighbours, away
 from router.cli.cluster.partition_fleets import RETRY_S, PartitionFleets
 from router.cli.cluster.share import share_of
+from router.cli.data_folder import state_directory
 from router.cli.deliveries import problems_of, watch
 from router.cli.housekeeping import INTERVAL_S
-from router.cli.wiring import state_directory, to_access, to_assignments
+from router.cli.wiring import to_access, to_assignments
 from router.clock import Clock
 from router.config import Config
-from router.delivery.alarm import Alarm
 from router.delivery.assignment import Assignment
-from router.delivery.claims import Claims
-from router.delivery.journal.blocking_connection import BlockingConnection
-from router.delivery.journal.states import JournaledStates
-from router.delivery.journal.streams import JournalNames, ensure_journals
-from router.delivery.portion import Portion
+from router.delivery.sharing.claims import Claims
+from router.delivery.sharing.portion import Portion
+from router.delivery.state.journal.blocking_connection import BlockingConnection
+from router.delivery.state.journal.states import JournaledStates
+from router.delivery.state.journal.streams import JournalNames, ensure_journals
 from router.delivery.watchdog import Glance, Watchdog
 from router.errors import OperatorError
 from router.log.interface import Log

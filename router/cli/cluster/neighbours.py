@@ -7,9 +7,9 @@ from typing import Any
 
 import structlog
 
-from router.cli.cluster.agreement import Told, describe, differing, read_word, tell
+from router.cli.cluster.agreement import Told, describe_difference, differing, read_word, tell
 from router.config import Config
-from router.delivery.claims import Claims
+from router.delivery.sharing.claims import Claims
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway
 
@@ -37,7 +37,7 @@ class Neighbours:
             found = await self.differing(config)
             for each in found:
                 if each not in self._warned_of:
-                    _LOGGER.warning("another router has another config", problem=describe(each))
+                    _LOGGER.warning("another router has another config", problem=describe_difference(each))
             self._warned_of = found
 
     async def _told(self, is_of_all: bool = False) -> dict[str, Told]:

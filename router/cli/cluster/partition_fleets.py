@@ -18,15 +18,17 @@ from typing import Any, Final
 import structlog
 
 from router.cli.deliveries import DRAIN_S
+from router.cli.fleet_chores import FleetChores
 from router.cli.housekeeping import Housekeeping
+from router.cli.log_chores import LogChores
 from router.clock import Clock
 from router.delivery.assignment import Assignment
-from router.delivery.claim import Claim
 from router.delivery.fleet import Fleet
-from router.delivery.journal.states import JournaledStates
-from router.delivery.portion import Portion
-from router.delivery.repeats import Repeats
 from router.delivery.rounds import Rounds
+from router.delivery.sharing.claim import Claim
+from router.delivery.sharing.portion import Portion
+from router.delivery.sharing.repeats import Repeats
+from router.delivery.state.journal.states import JournaledStates
 from router.delivery.way import Ways
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway
@@ -171,7 +173,7 @@ class PartitionFleets:
             rounds=self._rounds,
         )
         self.all[partition] = fleet
-        self.housekeepers[partition] = Housekeeping(portion, fleet, fleet.needed_from)
+        self.housekeepers[partition] = Housekeeping(LogChores(portion, fleet.needed_from), FleetChores(portion, fleet))
         self._changed(partition, fleet)
         self._set_share()
         try:

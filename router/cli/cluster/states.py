@@ -12,10 +12,10 @@ from uuid import uuid4
 
 from router.cli.wiring import to_access
 from router.config import Config
-from router.delivery.claims import LEASE_S, routers_of
-from router.delivery.journal.blocking_connection import BlockingConnection
-from router.delivery.journal.states import JournaledStates
-from router.delivery.journal.streams import JournalNames, ensure_journals
+from router.delivery.sharing.claims import LEASE_S, routers_of
+from router.delivery.state.journal.blocking_connection import BlockingConnection
+from router.delivery.state.journal.states import JournaledStates
+from router.delivery.state.journal.streams import JournalNames, ensure_journals
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.jetstream.answered import COMMAND_S, until_answered

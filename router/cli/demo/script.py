@@ -24,7 +24,7 @@ from rich.text import Text
 from router.cli.demo.stage import WRITE_KEY, Stage
 from router.cli.demo.steps import make_step, steps_in
 from router.cli.demo.trait_table import trait_rows
-from router.cli.output import console, print_table
+from router.cli.output import console, print_table, say
 from router.errors import OperatorError
 from router.explain import explain
 from router.normalise import normalise
@@ -91,7 +91,7 @@ async def _show_one_event(stage: Stage) -> None:
     console.print("\nSent once, as an SDK would send it (names in snake_case or camelCase, as you like):")
     console.print(Pretty(ADA))
     receipt = await stage.post(ADA)
-    console.print(f"The receipt: {orjson.dumps(receipt).decode()}", soft_wrap=True)
+    say(f"The receipt: {orjson.dumps(receipt).decode()}")
     await stage.until(stage.is_settled, "the first event")
     event = normalise(ADA, received_at=datetime.now(UTC), new_id=lambda: str(receipt["messageId"])).event
     entries = explain(event, stage.destinations)["destinations"]
@@ -226,7 +226,7 @@ async def _stay(stage: Stage) -> None:
     console.print(f"  curl -u {WRITE_KEY}: -d '{body}' {stage.url}/v1/identify\n", soft_wrap=True)
     command = sys.argv[0] if Path(sys.argv[0]).name == "router" else "router"
     console.print("and ask the router how its destinations are, or what became of an event:\n")
-    console.print(f"  export ROUTER_CONFIG={shlex.quote(str(stage.config_path))}", soft_wrap=True)
+    say(f"  export ROUTER_CONFIG={shlex.quote(str(stage.config_path))}")
     console.print(f"  {command} status\n  {command} trace MESSAGE_ID\n", soft_wrap=True)
     console.print("What arrives at the stand-ins is shown here. Ctrl-C ends it.")
     seen = {name: len(sandbox.accepted) for name, sandbox in stage.sandboxes.items()}

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from router.admin.backup import back_up
-from router.cli.log.report import DAMAGED, describe, print_segment, show_report
+from router.cli.data_folder import log_directory, rejected_path, state_directory, suppressed_path
+from router.cli.log.report import DAMAGED, describe_span, print_segment, show_report
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
-from router.cli.output import console, print_json
-from router.cli.wiring import log_directory, rejected_path, state_directory, suppressed_path
+from router.cli.output import console, print_json, say
 from router.config import load_storage
 from router.counted import counted
 from router.errors import OperatorError
@@ -53,16 +53,15 @@ def backup(
         }
         print_json({**shown, "log": show_report(done.log)})
     else:
-        console.print(
-            f"{done.target}: {describe(done.log)}, and {counted(len(done.positions), 'destination')}. "
-            f"To restore it, start a router with `data: {done.target}` in its config.",
-            soft_wrap=True,
+        say(
+            f"{done.target}: {describe_span(done.log)}, and {counted(len(done.positions), 'destination')}. "
+            f"To restore it, start a router with `data: {done.target}` in its config."
         )
         for segment in done.log.segments:
             if segment.state == "damaged":
                 print_segment(segment)
         for problem in (*done.log.problems, *done.problems):
-            console.print(problem, soft_wrap=True)
+            say(problem)
         if not is_sound:
             console.print("The backup is whole, and as damaged as what it was copied from.")
     raise typer.Exit(0 if is_sound else DAMAGED)

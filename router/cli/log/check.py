@@ -8,15 +8,15 @@ from pathlib import Path
 
 import typer
 
+from router.cli.data_folder import log_directory, state_directory
 from router.cli.engine import opened_log
-from router.cli.log.report import DAMAGED, describe, print_segment, show_report
+from router.cli.log.report import DAMAGED, describe_span, print_segment, show_report
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
-from router.cli.output import console, print_json
-from router.cli.wiring import log_directory, state_directory
+from router.cli.output import console, print_json, say
 from router.clock import SystemClock
 from router.config import Config, load_storage
 from router.counted import counted
-from router.delivery.state_file import StateFile, StateOlder
+from router.delivery.state.file import StateFile, StateOlder
 from router.errors import OperatorError
 from router.log.checkup import LogReport, check_log, show_ranges
 from router.log.recovery import known_end
@@ -38,7 +38,7 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         print_json({"ok": is_sound, **show_report(report), "destinations": states})
     else:
         for problem in (*report.problems, *(problem for found in states.values() for problem in found)):
-            console.print(problem, soft_wrap=True)
+            say(problem)
         damaged = [segment for segment in report.segments if segment.state == "damaged"]
         if damaged:
             lost = counted(sum(segment.lost_events for segment in damaged), "event")
@@ -47,7 +47,7 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
                 "To settle it, stop the router and run: router log repair"
             )
         elif is_sound:
-            console.print(f"The log is sound: {describe(report)} in {counted(len(report.segments), 'segment')}.")
+            console.print(f"The log is sound: {describe_span(report)} in {counted(len(report.segments), 'segment')}.")
     raise typer.Exit(0 if is_sound else DAMAGED)
 
 
@@ -65,7 +65,7 @@ def _check_cluster(config: Config, as_json: bool) -> int:
         print_json({"ok": not damaged, "partitions": shown})
     else:
         for each in damaged:
-            console.print(f"partition {each.partition}: lost: {show_ranges(list(each.lost))}", soft_wrap=True)
+            say(f"partition {each.partition}: lost: {show_ranges(list(each.lost))}")
         events = sum(each.events for each in found)
         lost = sum(each.lost_events for each in found)
         verdict = f"{counted(lost, 'event')} lost. The rest is delivered." if lost else "The log is sound."

@@ -15,15 +15,15 @@ import typer
 from router.admin.carrying import Carrying, Copied, Side
 from router.cli.backend import refuse_beside_a_router
 from router.cli.config_file import read_config
+from router.cli.data_folder import log_directory, state_directory, suppressed_path
 from router.cli.engine import opened_log
 from router.cli.options import AsJson
-from router.cli.output import console, print_json
-from router.cli.wiring import log_directory, state_directory, suppressed_path
+from router.cli.output import console, print_json, say
 from router.clock import SystemClock
 from router.config import Config
 from router.counted import counted
-from router.delivery.state_directory import StateDirectory
-from router.delivery.states import States
+from router.delivery.state.directory import StateDirectory
+from router.delivery.state.states import States
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.suppressed_file import read_suppressions, suppress
@@ -54,12 +54,11 @@ def copy(
     if as_json:
         print_json(asdict(copied))
         return
-    console.print(
+    say(
         f"In the new log: {counted(copied.events, 'event')}"
         + (f", {copied.there_before} of them since an earlier run" if copied.there_before else "")
         + f"; parked among them: {copied.parked}, dead letters: {copied.dead_letters}. "
-        f"Destinations: {', '.join(copied.destinations) or 'none'}.",
-        soft_wrap=True,
+        f"Destinations: {', '.join(copied.destinations) or 'none'}."
     )
     if copied.repeats:
         console.print(f"Left behind: {counted(copied.repeats, 'repeat')} of another event, with its messageId.")
@@ -70,18 +69,16 @@ def copy(
             f"Left behind: {counted(copied.empty, 'dead letter')} without an event, because the old log had lost it."
         )
     if copied.jobs:
-        console.print(
+        say(
             f"Left behind: {counted(copied.jobs, 'job')} under way. A retry can be asked for again in the new log; what a "
-            "replay had still to send is in the old one.",
-            soft_wrap=True,
+            "replay had still to send is in the old one."
         )
     if suppressed and wanted.log_urls:
-        console.print(
+        say(
             f"Suppressed: {counted(len(suppressed), 'id')}, noted in {suppressed_path(wanted)}. Give each router of the "
-            "cluster that file in its `data`: who is suppressed at one is not at the others.",
-            soft_wrap=True,
+            "cluster that file in its `data`: who is suppressed at one is not at the others."
         )
-    console.print(f"Start the routers of {target}, and none of {source} any more.", soft_wrap=True)
+    say(f"Start the routers of {target}, and none of {source} any more.")
 
 
 def _place(config: Config) -> tuple[object, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from router.cli.backend import refuse_beside_a_router
+from router.cli.data_folder import log_directory
 from router.cli.log.report import print_segment, show_report, show_segment
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
-from router.cli.output import console, print_json
-from router.cli.wiring import log_directory
+from router.cli.output import console, print_json, say
 from router.config import load_storage
 from router.counted import counted
 from router.errors import OperatorError
@@ -46,13 +46,12 @@ def repair(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     for segment in repaired:
         print_segment(segment)
     for problem in done.before.problems:
-        console.print(problem, soft_wrap=True)
+        say(problem)
     if not repaired and not done.before.problems:
         console.print("The log is sound: there is nothing to repair.")
         return
-    console.print(
+    say(
         f"Repaired. Lost: {counted(done.lost_events, 'event')}. Put aside: {counted(len(done.put_aside), 'damaged file')}, in "
         f"{log_directory(settings) / 'damaged'}. Start the router again: what is lost becomes a dead letter of each "
-        "destination that still needed it.",
-        soft_wrap=True,
+        "destination that still needed it."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Final
 
-from router.cli.output import console
+from router.cli.output import say
 from router.counted import counted
 from router.log.checkup import LogReport, SegmentReport, show_ranges
 
@@ -13,7 +13,7 @@ DAMAGED: Final = 1
 """The exit code if something is damaged or lost. 2 means that a command could not do its work."""
 
 
-def describe(report: LogReport) -> str:
+def describe_span(report: LogReport) -> str:
     return f"events {report.start} to {report.end}" if report.end >= report.start else "no events"
 
 
@@ -21,14 +21,11 @@ def print_segment(segment: SegmentReport) -> None:
     if segment.state == "sound":
         return
     events = counted(segment.last - segment.first + 1, "event")
-    console.print(
-        f"{segment.path}: {segment.state}; {segment.events} of its {events} can be read",
-        soft_wrap=True,
-    )
+    say(f"{segment.path}: {segment.state}; {segment.events} of its {events} can be read")
     for finding in segment.findings:
-        console.print(f"  {finding}", soft_wrap=True)
+        say(f"  {finding}")
     if segment.lost and segment.state == "damaged":
-        console.print(f"  lost: {show_ranges(segment.lost)}", soft_wrap=True)
+        say(f"  lost: {show_ranges(segment.lost)}")
 
 
 def show_report(report: LogReport) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from router.admin.answer import Operation
 from router.admin.gathering import Gathering
 from router.admin.merged_metrics import GatheredMetrics
 from router.admin.operations import Operations
+from router.cli.data_folder import states_of
 from router.cli.deliveries import DRAIN_S, problems_of
 from router.cli.housekeeping import Housekeeping
+from router.cli.log_chores import LogChores
 from router.cli.processes.child_process import ChildProcess
 from router.cli.processes.orders import Orders
 from router.cli.processes.placement import place
-from router.cli.wiring import states_of, to_assignments
+from router.cli.wiring import to_assignments
 from router.clock import Clock
 from router.config import Config
 from router.errors import OperatorError
@@ -55,7 +57,7 @@ class ProcessDeliveries:
         self._operations = Operations(log, states_of(config, log.id), (), clock)
         self._gathering = Gathering(self._operations, self._processes, stuck)
         self._metrics = GatheredMetrics(self._processes)
-        self._housekeeping = Housekeeping(log, None, self.needed_from)
+        self._housekeeping = Housekeeping(LogChores(log, self.needed_from))
 
     async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed) -> None:
         destinations = config.destinations

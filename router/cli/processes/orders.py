@@ -19,7 +19,7 @@ from router.delivery.assignment import Assignment
 from router.errors import OperatorError
 from router.integrations import DestinationNames
 from router.plugin import Plugin, PluginSettings
-from router.plugin_import import describe
+from router.plugin_import import describe_with_place
 from router.registry import Registry
 from router.suppressed import Suppressed
 
@@ -87,7 +87,7 @@ class Orders:
             config = self._with_settings(name, settings)
             return to_assignment(config, name, registry, self.sandbox_urls, self.suppressed)
         except Exception as error:  # whatever a plugin does that is not the one of the main process any more
-            why = str(error) if isinstance(error, OperatorError) else describe(error)
+            why = str(error) if isinstance(error, OperatorError) else describe_with_place(error)
         known = self.known[name]
         stand_in = Plugin(
             slug=known.slug,

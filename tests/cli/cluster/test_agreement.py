@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.cli.cluster.agreement import describe, differing, read_word, to_word
+from router.cli.cluster.agreement import describe_difference, differing, read_word, to_word
 
 MINE = {"crm": "aa", "mixpanel": "bb"}
 
@@ -27,7 +27,7 @@ def test_who_has_another_config_is_named(told: dict[str, str], found: dict[str, 
 def test_a_difference_is_told_in_a_sentence() -> None:
     [difference] = differing(MINE, {"router-2": {"crm": "xx", "hook": "cc"}})
 
-    assert describe(difference) == (
+    assert describe_difference(difference) == (
         "router-2 has another config: it lacks mixpanel; it has besides hook; it has another section for crm. Each "
         "partition is delivered by the config of its router: give all of them the same, and reload (SIGHUP)."
     )

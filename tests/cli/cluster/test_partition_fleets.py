@@ -10,7 +10,7 @@ import pytest
 from router.cli.cluster import partition_fleets
 from router.cli.cluster.partition_fleets import PartitionFleets
 from router.clock import SystemClock
-from router.delivery.claim import Claim
+from router.delivery.sharing.claim import Claim
 from router.log.jetstream.connection import ClusterAway
 from router.log.jetstream.log import NatsLog
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from plugins.activecampaign import PLUGIN, wire
-from router.delivery.retry_after import asked_wait_s
+from router.delivery.sending.retry_after import asked_wait_s
 from router.plugin import Response
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, open_stand_in

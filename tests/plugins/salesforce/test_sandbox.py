@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from plugins.salesforce import PLUGIN
-from router.delivery.send import CredentialsRefused
+from router.delivery.sending.send import CredentialsRefused
 from router.plugin import Again, Blocked, Dead, Delivered, Later, Response, Split
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in

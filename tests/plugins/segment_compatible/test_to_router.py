@@ -8,7 +8,7 @@ from typing import Any
 
 from plugins.segment_compatible import PLUGIN
 from router.clock import SystemClock
-from router.delivery.http_send import HttpSend
+from router.delivery.sending.http_send import HttpSend
 from router.event import Event
 from router.gateway.limits import Limits
 from router.plugin import Again, BatchEndpoint, Blocked, Dead, Delivered, Judgement, Payload

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from plugins.sendgrid import PLUGIN, wire
-from router.delivery.retry_after import asked_wait_s
+from router.delivery.sending.retry_after import asked_wait_s
 from router.plugin import Again, Blocked, Dead, Delivered, Payload, Response, Split
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in

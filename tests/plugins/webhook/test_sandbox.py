@@ -14,9 +14,9 @@ from plugins.webhook import PLUGIN
 from plugins.webhook.sandbox import TOLERANCE_S, WebhookSandbox
 from plugins.webhook.settings import Settings
 from router.clock import SystemClock
-from router.delivery.credentials import add_credentials
-from router.delivery.http_send import HttpSend
-from router.delivery.send import SendFailed
+from router.delivery.sending.credentials import add_credentials
+from router.delivery.sending.http_send import HttpSend
+from router.delivery.sending.send import SendFailed
 from router.event import Event
 from router.plugin import Blocked, Dead, Delivered, Judgement, Later, Split
 from router.plugin.sandbox import Fault

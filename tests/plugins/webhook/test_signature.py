@@ -16,7 +16,7 @@ from plugins.webhook import wire
 from plugins.webhook.identity import message_key, request_id
 from plugins.webhook.settings import Settings
 from plugins.webhook.signature import read_standard_secret
-from router.delivery.credentials import add_credentials
+from router.delivery.sending.credentials import add_credentials
 from router.plugin import Signature, Signing
 from tests.plugins.webhook.samples import (
     BODY,

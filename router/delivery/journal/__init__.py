@@ -1,1 +1,0 @@
-"""The state of a destination in a cluster: a journal of its changes. Begin reading at `router.delivery.journal.state`."""

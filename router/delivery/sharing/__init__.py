@@ -1,0 +1,1 @@
+"""Sharing the partitions of a cluster's log among routers."""
