@@ -416,7 +416,7 @@ async def test_a_conversation_that_will_not_be_closed_does_not_keep_a_stop_waiti
     await harness.open()
     await harness.until(lambda: harness.vendor.hanging == 1)
 
-    await asyncio.wait_for(harness.worker.stop(0.0), 5.0)
+    await asyncio.wait_for(harness.worker.stop(0.0), 20.0)
 
     assert harness.books.pending == 1
 
