@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.system.checks import check_books, check_delivered
-from tests.system.harness import LOOK_S, FaultyRouter, Generator, Router, Stage, Vendor, call, until
+from tests.system.harness import FaultyRouter, Generator, Lateness, Router, Stage, Vendor, call, until
 
 RED_WITHIN_S = 5.0
 TRACK = {"type": "track", "userId": "user900", "event": "Asked"}
@@ -23,29 +22,6 @@ TRACK = {"type": "track", "userId": "user900", "event": "Asked"}
 
 def health(router: Router) -> tuple[int, Any]:
     return call("GET", f"{router.url}/health")
-
-
-class Lateness:
-    """For how long this process was not woken when it should have been: so late is everybody on this machine."""
-
-    def __init__(self) -> None:
-        self.total_s = 0.0
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._measure)
-
-    def __enter__(self) -> Lateness:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        self._thread.join()
-
-    def _measure(self) -> None:
-        while not self._is_over.is_set():
-            began = time.monotonic()
-            self._is_over.wait(LOOK_S)
-            self.total_s += max(0.0, time.monotonic() - began - LOOK_S)
 
 
 def until_red(router: Router) -> str:
