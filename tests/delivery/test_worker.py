@@ -159,18 +159,28 @@ async def test_a_bad_item_that_fails_its_batch_is_narrowed_down(harness: Harness
     assert (harness.books.delivered, harness.books.dead) == (19, 1)
 
 
-async def test_an_event_the_vendor_chokes_on_is_parked_and_the_others_go_on(harness: Harness) -> None:
+def test_an_event_the_vendor_chokes_on_is_parked_and_the_others_go_on(tmp_path: Path) -> None:
     """A 500 for one event alone must not hold the destination for days."""
-    harness.options = replace(harness.options, retry_for_s=3_000.0)
-    harness.vendor.script = lambda request: Response(500 if any(item.get("bad") for item in request.json) else 200)
-    for number in range(20):
-        harness.log.add(f"u{number % 5}", properties={"bad": number == 7})
-    await harness.open()
 
-    await harness.until_settled()
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path)
+        harness.clock = clock  # type: ignore[assignment]
+        harness.options = replace(harness.options, retry_for_s=3_000.0)
+        harness.vendor.script = lambda request: Response(500 if any(item.get("bad") for item in request.json) else 200)
+        for number in range(20):
+            harness.log.add(f"u{number % 5}", properties={"bad": number == 7})
+        await harness.open()
 
-    assert (harness.books.delivered, harness.books.dead) == (19, 1)
-    assert harness.vendor.ids("u2") == ["m3", "m13", "m18"]
+        await clock.sleep(600.0)
+        assert (harness.books.delivered, harness.books.dead) == (17, 0), "all but those of its user"
+        await clock.sleep(3_000.0)
+        await harness.until_settled()
+
+        assert (harness.books.delivered, harness.books.dead) == (19, 1)
+        assert harness.vendor.ids("u2") == ["m3", "m13", "m18"]
+        await harness.close()
+
+    simulate(play)
 
 
 @pytest.mark.parametrize("jump_s", [-3_600.0, 3_600.0], ids=["back", "forward"])
