@@ -515,36 +515,40 @@ async def test_each_run_tells_once_that_its_destination_waits(harness: Harness, 
     assert await run() == [True]
 
 
-async def test_row_16_a_wait_that_the_vendor_asks_for_is_kept_whatever_other_requests_bring_meanwhile(
-    harness: Harness,
-) -> None:
+def test_row_16_a_wait_that_the_vendor_asks_for_is_kept_whatever_other_requests_bring_meanwhile(tmp_path: Path) -> None:
     """One that had left before is answered after it, and well."""
-    is_limited = asyncio.Event()
-    answer = harness.vendor.send
-    asked_at = 0.0
 
-    async def send(request: Request, *rest: Any) -> Response:
-        nonlocal asked_at
-        if not is_limited.is_set() and request.json[0]["user"] == "ada":
-            await is_limited.wait()
-        elif not is_limited.is_set():
-            asked_at = harness.clock.monotonic()
-            is_limited.set()
-            return Response(429, headers={"retry-after": "3000"})
-        return await answer(request, *rest)
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path)
+        harness.clock = clock  # type: ignore[assignment]
+        is_limited = asyncio.Event()
+        answer = harness.vendor.send
 
-    harness.vendor.send = send  # type: ignore[method-assign, assignment]
-    harness.plugin = plugin(max_events=1)
-    for user in ("ada", "eve", "eve"):  # in two lanes
-        harness.log.add(user)
-    await harness.open()
-    await harness.until_taken(1)
-    is_throttled = harness.worker.state[0] == "throttled"
-    assert is_throttled or harness.clock.monotonic() - asked_at >= 3_000.0  # or the machine stood still for so long
-    await harness.until_settled()
+        async def send(request: Request, *rest: Any) -> Response:
+            if not is_limited.is_set() and request.json[0]["user"] == "ada":
+                await is_limited.wait()
+            elif not is_limited.is_set():
+                is_limited.set()
+                return Response(429, headers={"retry-after": "3000"})
+            return await answer(request, *rest)
 
-    assert harness.vendor.ids() == ["m1", "m2", "m3"]
-    assert harness.clock.monotonic() - asked_at >= 3_000.0
+        harness.vendor.send = send  # type: ignore[method-assign, assignment]
+        harness.plugin = plugin(max_events=1)
+        for user in ("ada", "eve", "eve"):  # in two lanes
+            harness.log.add(user)
+        await harness.open()
+        await harness.until_taken(1)
+        assert harness.worker.state[0] == "throttled"
+
+        await clock.sleep(2_990.0)
+        assert harness.vendor.ids() == ["m1"]
+        await clock.sleep(1_000.0)
+        await harness.until_settled()
+
+        assert harness.vendor.ids() == ["m1", "m2", "m3"]
+        await harness.close()
+
+    simulate(play)
 
 
 async def test_what_is_in_a_request_when_the_backlog_is_shed_is_left_to_it(harness: Harness) -> None:
