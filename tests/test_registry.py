@@ -476,14 +476,17 @@ def test_an_import_that_takes_long_is_told_of_with_its_line(
 ) -> None:
     """Whoever waits for a plugin's loop or for its network wants to know that, and where."""
     monkeypatch.setattr("router.registry.telling_of_slow_import", partial(telling_of_slow_import, slow_s=0.05))
-    wait = "import time\ntime.sleep(0.3)\n"
+    wait = (
+        "import threading\nfor each in threading.enumerate():\n    isinstance(each, threading.Timer) and each.join()\n"
+    )
     install("made-up-slow", "1.2", wait + source_of("made_up_slow"))
     (folder / "names.py").write_text(wait + "SLUG = 'made_up_folder'\n")
 
     with capture_logs() as told:
         Registry.load().with_named([str(folder)])
 
-    assert [(each["package"], each["where"]) for each in told] == [
-        ("made-up-slow 1.2", "site/made_up_slow.py:2 in <module>"),
-        (str(folder), "made_up_folder/names.py:2 in <module>"),
+    ours = ("made-up-slow 1.2", str(folder))  # on a busy machine others may take long too
+    assert [(each["package"], each["where"]) for each in told if each["package"] in ours] == [
+        ("made-up-slow 1.2", "site/made_up_slow.py:3 in <module>"),
+        (str(folder), "made_up_folder/names.py:3 in <module>"),
     ]

@@ -741,7 +741,7 @@ def test_the_kit_finds_what_waits_at_once_and_tries_no_other_sample(monkeypatch:
     monkeypatch.setattr("router.testing.waiting.LIMIT_S", 0.01)
     contract = type("Contract", (TestAGoodPlugin,), {"plugin": with_build(wait)})()
 
-    with pytest.raises(AssertionError, match=r"mapping took 0\.\d s; the router breaks it off after 0\.01 s"):
+    with pytest.raises(AssertionError, match=r"mapping took \d+\.\d s; the router breaks it off after 0\.01 s"):
         contract.test_requests_can_be_sent()
     assert len(waited) == 1
 

@@ -201,7 +201,7 @@ async def test_a_stop_does_not_wait_for_what_can_be_erased_after_the_next_start(
 
     stop.set()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await running
     assert not is_erased(path)
 

@@ -432,6 +432,7 @@ async def test_a_stop_lets_what_a_reload_waits_for_land_and_starts_nothing_anew(
         return Response(200)
 
     monkeypatch.setattr(HttpSend, "send", answer_later)
+    stand.clock.speed = 0.1  # what a reload lets land has ten seconds of this clock
     await stand.open(DOWN)
     await stand.add(10)
     tally = stand.fleet.berths["down"].ledger.tally
@@ -554,7 +555,7 @@ async def test_what_a_reload_lets_land_is_broken_off_once_another_router_deliver
         raise AssertionError
 
     monkeypatch.setattr(HttpSend, "send", never_answer)
-    stand.clock.speed = 1.0  # as slow as real time: what lands has ten seconds
+    stand.clock.speed = 0.1  # what lands has ten seconds of this clock: far more than is waited for below
     await stand.open(DOWN)
     await stand.add(1)
     await has_left.wait()
@@ -562,7 +563,7 @@ async def test_what_a_reload_lets_land_is_broken_off_once_another_router_deliver
     await until(lambda: not stand.fleet.berths)
 
     stand.fleet.cut()
-    await asyncio.wait_for(is_broken_off.wait(), 2.0)
+    await asyncio.wait_for(is_broken_off.wait(), 20.0)
     await change
 
 

@@ -416,7 +416,7 @@ async def test_a_conversation_that_will_not_be_closed_does_not_keep_a_stop_waiti
     await harness.open()
     await harness.until(lambda: harness.vendor.hanging == 1)
 
-    await asyncio.wait_for(harness.worker.stop(0.0), 5.0)
+    await asyncio.wait_for(harness.worker.stop(0.0), 20.0)
 
     assert harness.books.pending == 1
 
@@ -445,8 +445,8 @@ class Bug:
 
 
 def slow(harness: Harness) -> None:
-    """Let the halts of *harness* last long enough to look around in."""
-    harness.clock.speed = 100.0
+    """Let the halts of *harness* last long enough to look around in, on the busiest machine."""
+    harness.clock.speed = 20.0
 
 
 @pytest.mark.parametrize("part", ["mapping", "sending"])
@@ -539,7 +539,7 @@ async def test_while_it_is_stopped_the_plugin_is_left_alone(harness: Harness) ->
     calls = bug.calls
     harness.log.add("u1")
     parked_at = harness.clock.monotonic()
-    await harness.until(lambda: harness.clock.monotonic() > parked_at + 10.0)
+    await harness.until(lambda: harness.clock.monotonic() > parked_at + 4.0)  # twice as long as it waits for its turn
 
     assert bug.calls == calls
     harness.worker.shed(0, 250)
@@ -563,7 +563,7 @@ async def test_promise_3_what_is_parked_again_in_a_halt_is_not_overtaken_after_i
         if sent not in refusals:
             return Response(200)
         refusals.remove(sent)
-        return Response(404, headers={"retry-after": "20"})
+        return Response(404, headers={"retry-after": "4"})
 
     async def send(request: Request, *rest: Any) -> Response:
         if request.json[0]["at"] == "b":
@@ -625,6 +625,7 @@ async def test_replays_wait_until_the_plugin_is_tried_again(harness: Harness, is
 
 async def test_three_calls_that_hold_up_the_router_stop_the_destination(harness: Harness) -> None:
     """One event that the plugin can't stand is not enough, be it in a batch: it costs two calls, then it is dead."""
+    slow(harness)
     bad = {"m5"}
 
     def stuck_pack(payloads: Any, settings: Any) -> Request:
@@ -643,7 +644,6 @@ async def test_three_calls_that_hold_up_the_router_stop_the_destination(harness:
     assert harness.worker.ledger.counts["stuck_calls", ""] == 2
     assert not harness.worker.halt.is_on
 
-    slow(harness)
     bad |= {f"m{number}" for number in range(11, 21)}
     for _ in range(10):
         harness.log.add("u1")

@@ -79,7 +79,7 @@ async def test_without_order_a_parked_event_holds_nothing_of_its_user(harness: H
 
 
 async def test_without_order_each_parked_event_has_a_turn_of_its_own(harness: Harness) -> None:
-    """One that the vendor puts off for an hour does not take another of its user along."""
+    """One that the vendor puts off for ten hours does not take another of its user along."""
     order(harness, False)
     tried: set[str] = set()
 
@@ -87,7 +87,7 @@ async def test_without_order_each_parked_event_has_a_turn_of_its_own(harness: Ha
         id = request.json[0]["id"]
         is_first = id not in tried
         tried.add(id)
-        return Response(404, headers={"retry-after": "3600" if id == "m1" else "1"}) if is_first else Response(200)
+        return Response(404, headers={"retry-after": "36000" if id == "m1" else "1"}) if is_first else Response(200)
 
     harness.vendor.script = script
     for _ in range(3):

@@ -82,7 +82,7 @@ def test_a_wait_goes_on_by_the_share_of_the_present(share: float, destination_s:
 
 async def test_a_request_that_waits_leaves_when_a_greater_share_lets_it() -> None:
     ways = Ways(FastClock(), random.Random(7))
-    ways.share(0.001)
+    ways.share(0.0001)
     way = ways.take(Destination("fake", plugin(rate_limit_per_s=0.1), Settings()), DeliveryOptions(), 10.0, 5.0)
 
     async def request() -> None:
@@ -90,11 +90,11 @@ async def test_a_request_that_waits_leaves_when_a_greater_share_lets_it() -> Non
             pass
 
     await request()
-    second = asyncio.create_task(request())  # by this share it waits for 10,000 s of the clock, which are 10 s
+    second = asyncio.create_task(request())  # by this share it waits for 100,000 s of the clock, which are 100 s
     await asyncio.sleep(0.01)
     ways.share(1.0)
 
-    await asyncio.wait_for(second, 5.0)
+    await asyncio.wait_for(second, 20.0)
     await ways.give_back(way)
 
 

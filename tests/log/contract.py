@@ -195,13 +195,13 @@ class LogContract:
 
         await log.append([entry(1)])
 
-        await asyncio.wait_for(asyncio.gather(*waits), 5)
+        await asyncio.wait_for(asyncio.gather(*waits), 20)
         assert await log.read(PARTITION, 0) == [record(1, entry(1))]
 
     async def test_a_wait_for_what_is_there_already_ends_at_once(self, log: Log) -> None:
         await log.append(entries(1, 5))
 
-        await asyncio.wait_for(log.wait(PARTITION, 4), 5)
+        await asyncio.wait_for(log.wait(PARTITION, 4), 20)
 
     async def test_a_duplicate_wakes_nobody(self, log: Log) -> None:
         await log.append([entry(1)])
@@ -220,7 +220,7 @@ class LogContract:
 
         await log.append([entry(1)])
 
-        await asyncio.wait_for(kept, 5)
+        await asyncio.wait_for(kept, 20)
 
     async def test_what_a_wait_announced_can_be_read(self, log: Log) -> None:
         """A reader that keeps up sees everything once, in order, while callers append beside it."""
@@ -353,7 +353,7 @@ class LogContract:
         calls = [asyncio.create_task(log.append([entry(n)])) for n in range(1, 21)]
         await asyncio.sleep(0)
         await log.close()
-        answers = await asyncio.wait_for(asyncio.gather(*calls), 5)
+        answers = await asyncio.wait_for(asyncio.gather(*calls), 20)
 
         log = await open_log()
         found = await sequences(log)
@@ -366,7 +366,7 @@ class LogContract:
         await log.close()
 
         with pytest.raises(Exception, match="closed"):
-            await asyncio.wait_for(log.append([entry(1)]), 5)
+            await asyncio.wait_for(log.append([entry(1)]), 20)
 
     async def test_closing_twice_is_closing_once(self, open_log: OpenLog) -> None:
         log = await open_log()

@@ -566,7 +566,7 @@ async def test_a_wait_is_not_held_up_by_damage(directory: Path, clock: StillCloc
     fill_with_noise(last_of(directory))
     log = await SqliteLog.open(directory, OPTIONS, clock)
 
-    await asyncio.wait_for(log.wait(PARTITION, first_in(last_of(directory)) - 2), 5)
+    await asyncio.wait_for(log.wait(PARTITION, first_in(last_of(directory)) - 2), 20)
     await log.close()
 
 

@@ -131,7 +131,7 @@ async def test_a_writer_that_can_not_mend_just_now_says_so(
     with monkeypatch.context() as patch:
         patch.setattr("router.log.segments.rescue", no_space)
         with pytest.raises(Unreadable, match="No space left"):
-            await asyncio.wait_for(pair.writer.mend(first_in(damaged), False), 5)
+            await asyncio.wait_for(pair.writer.mend(first_in(damaged), False), 20)
 
     await pair.writer.mend(first_in(damaged), False)
 
@@ -148,7 +148,7 @@ async def test_a_reader_that_is_woken_does_not_wait_for_its_next_look(
 
     pair.reader.wake()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await asyncio.gather(*waiting)
     assert pair.reader.end(PARTITION) == 301
 
@@ -170,7 +170,7 @@ async def test_all_who_wait_look_together(pair: Pair, monkeypatch: pytest.Monkey
     at_rest = looks
     await pair.writer.append(entries(301, 301))
     pair.reader.wake()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await asyncio.gather(*waiting)
 
     assert (at_rest, looks) == (1, 2)

@@ -299,7 +299,7 @@ async def test_a_wait_outlives_a_fault(log: SqliteLog, disk: Disk) -> None:
 
     await log.append([entry(1)])
 
-    await asyncio.wait_for(wait, 5)
+    await asyncio.wait_for(wait, 20)
 
 
 # --- the index has no room, or is behind ---

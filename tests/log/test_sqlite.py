@@ -404,7 +404,7 @@ async def test_who_only_reads_sees_what_a_running_writer_has_committed(
 
         waiting = asyncio.create_task(reader.wait(PARTITION, 100))
         await log.append(entries(101, 200))
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, 20)
         assert await reader.read(PARTITION, 100, 1) == [record(101, entry(101))]
     finally:
         await reader.close()

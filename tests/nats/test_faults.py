@@ -157,7 +157,7 @@ async def test_what_another_router_stored_is_read_without_asking(open_log: OpenL
 
     await writer.append(entries(1, 3))
 
-    await asyncio.wait_for(wait, 5)
+    await asyncio.wait_for(wait, 20)
     assert await message_ids(reader) == ["m1", "m2", "m3"]
 
 
@@ -268,7 +268,7 @@ async def test_a_cluster_that_does_not_answer_refuses_within_its_patience_then_a
     losing.plan = ["never sent"] * 1_000
 
     with pytest.raises(LogAway):
-        await asyncio.wait_for(log.append([entry(1)]), 3)
+        await asyncio.wait_for(log.append([entry(1)]), 5)  # six, if it had not been told
     assert "does not take events" in log.obstacle
     losing.plan.clear()
     answer = await until_stored(log, 2)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from router.registry import Registry
@@ -16,8 +18,22 @@ from tests.system.evidence import (
 )
 from tests.system.harness import Router, Vendor
 
-VENDOR_LAG_S = 0.2
-"""A vendor may read a little later what a router sent just before it died; by then a new router may have started."""
+
+@dataclass(frozen=True)
+class Interruption:
+    """When a router was killed or stood still, in Unix seconds."""
+
+    began_s: float
+    """Just before it."""
+    ended_s: float
+    """When it was over, and the vendors had read what was sent before it: a slow machine may take a while for that."""
+
+
+def interruption(began_s: float, *vendors: Vendor) -> Interruption:
+    """One that began then and is over now; these vendors were sent something."""
+    for vendor in vendors:
+        vendor.catch_up()
+    return Interruption(began_s, time.time())
 
 
 def check_delivered(acked: Sequence[str], *vendors: Vendor, dead: Sequence[str] = ()) -> None:
@@ -50,26 +66,25 @@ def lanes_of(vendor: Vendor, concurrency: int) -> int:
 
 
 def check_repeats_straddle(
-    arrivals: Sequence[Sighting], moments: Sequence[float], requests_at_once: int, lasting_s: float = 0.0
+    arrivals: Sequence[Sighting], interruptions: Sequence[Interruption], requests_at_once: int
 ) -> None:
     """D: an event came twice only if the router was interrupted in between, and only what was in flight at that moment.
 
-    *moments* are when it was killed or stood still, in Unix seconds, each with `VENDOR_LAG_S`; *requests_at_once* is how
-    many requests may be unsettled at a time (`lanes_of`). A router that stands still does so for *lasting_s*; what it sends
-    as it wakes may have run out of its time by then, and is sent again.
+    *requests_at_once* is how many requests may be unsettled at a time (`lanes_of`). What a router sends as it wakes, after it
+    stood still, may have run out of its time by then, and is sent again.
     """
 
-    def straddles(first: Sighting, moment: float, second: Sighting) -> bool:
-        return first.at <= moment + lasting_s and moment - VENDOR_LAG_S <= second.at
+    def straddles(first: Sighting, each: Interruption, second: Sighting) -> bool:
+        return first.at <= each.ended_s and each.began_s <= second.at
 
     taken = [sighting for sighting in arrivals if sighting.status is None or sighting.status < 400]
     repeats = find_repeats(taken)
     for first, second in repeats:
-        assert any(straddles(first, moment, second) for moment in moments), (
+        assert any(straddles(first, each, second) for each in interruptions), (
             f"sent twice for no reason: {first}, {second}"
         )
-    for before, moment in pairwise([0.0, *moments]):
+    for before, each in pairwise([Interruption(0.0, 0.0), *interruptions]):
         requests = {
-            first.request for first, second in repeats if before < first.at and straddles(first, moment, second)
+            first.request for first, second in repeats if before.ended_s < first.at and straddles(first, each, second)
         }
         assert len(requests) <= requests_at_once, f"repeated at one interruption: {sorted(requests)}"

@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,6 +60,29 @@ def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_
         assert time.monotonic() < deadline, f"not within {patience_s:g} s: {what}"
         time.sleep(look_s)
     return value
+
+
+class Lateness:
+    """For how long this process was not woken when it should have been: so late is everybody on this machine."""
+
+    def __init__(self) -> None:
+        self.total_s = 0.0
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._measure)
+
+    def __enter__(self) -> Lateness:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _measure(self) -> None:
+        while not self._is_over.is_set():
+            began = time.monotonic()
+            self._is_over.wait(LOOK_S)
+            self.total_s += max(0.0, time.monotonic() - began - LOOK_S)
 
 
 def call(method: str, url: str, body: Any = None, key: str = "", timeout_s: float = 30.0) -> tuple[int, Any]:
@@ -191,6 +215,11 @@ class Vendor(Process):
     def change_settings(self, **settings: Any) -> None:
         """Take other credentials for right from now on."""
         assert call("PUT", f"{self.url}/_sandbox/settings", settings)[0] == 200
+
+    def catch_up(self) -> None:
+        """Return when it has read all that was sent to it before."""
+        for _ in range(2):  # what came at one time with the first is read before the second
+            self.change_settings()
 
     def kept(self) -> list[str]:
         return read_kept(self.record)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle
+from tests.system.checks import check_books, check_delivered, check_repeats_straddle, interruption
 from tests.system.generator import label_of
 from tests.system.harness import Router, Stage, Vendor, until
 
@@ -204,12 +204,13 @@ def test_dead_letters_are_released_once_each_after_the_mapping_is_put_right(stag
         "dead-letters", "retry", "customerio", "--cause", group["code"], "--rate", "100/s", "--no-wait"
     )
     assert noted.code == 0
-    moments = []
+    interruptions = []
     for _ in range(2):
         seen = len(vendor.arrivals())
         until(lambda seen=seen: len(vendor.arrivals()) > seen + 20, "the retry is under way")  # type: ignore[misc]
+        began_s = time.time()
         router.kill()
-        moments.append(time.time() + VENDOR_LAG_S)
+        interruptions.append(interruption(began_s, vendor))
         router.start()
     vendor.heal()
     until(lambda: jobs_are_done(router, "customerio"), "the retry is done")
@@ -217,7 +218,7 @@ def test_dead_letters_are_released_once_each_after_the_mapping_is_put_right(stag
     assert letters_of(stage) == []
     released = vendor.arrivals()[begin:]
     assert {sighting.label for sighting in released} == set(labels)
-    check_repeats_straddle(released, moments, requests_at_once=4)
+    check_repeats_straddle(released, interruptions, requests_at_once=4)
     check_delivered(labels, vendor)
     assert router.books("customerio")["delivered"] == len(labels)
     again = stage.command("dead-letters", "retry", "customerio", "1")

@@ -72,7 +72,7 @@ def survive(router: Router, request: bytes, most_mb: int | None = None) -> Answe
     good(router)
     if most_mb is not None:
         assert peak_bytes(router.pid) - before < most_mb * MB
-    until(lambda: resident_bytes(router.pid) - before < 10 * MB, "the memory is back", patience_s=10)
+    until(lambda: resident_bytes(router.pid) - before < 10 * MB, "the memory is back")
     return answer
 
 

@@ -27,9 +27,9 @@ def test_a_hanging_vendor_keeps_nobody_waiting(stage: Stage) -> None:
     until(lambda: router.destination("customerio")["state"] == "throttled", "the hanging one is throttled")
 
     assert hanging.kept() == []
-    status = router.destination("customerio")
-    assert status["books"]["pending"] == len(acked)
-    assert "no answer within 0.3 s" in status["reason"]
+    assert router.books("customerio")["pending"] == len(acked)
+    # Not at each try: a busy machine may take longer than half of the time for the connection alone.
+    until(lambda: "no answer within 0.3 s" in router.destination("customerio")["reason"], "it is told why")
     code, _ = router.post({"type": "track", "userId": "user000", "event": "Asked", "messageId": "late-00001"})
     assert code == 200
     hanging.heal()

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 
 import pytest
 
-from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle, lanes_of
-from tests.system.harness import Router, Stage
+from tests.system.checks import (
+    Interruption,
+    check_books,
+    check_delivered,
+    check_repeats_straddle,
+    interruption,
+    lanes_of,
+)
+from tests.system.harness import Router, Stage, Vendor
 
 LANES = 4
 ANSWER_DELAY_S = 0.03
@@ -41,7 +49,7 @@ def test_nothing_acknowledged_is_lost_by_kill_9(stage: Stage, plugins: tuple[str
     router = stage.router({vendor.name: vendor.destination(delivery={"concurrency": LANES}) for vendor in vendors})
     generator = stage.generator(router, users=40, batch=5, workers=4, pause_s=0.01 * len(plugins), seed=seed)
 
-    moments = kill_at_random_moments(router, kills, random.Random(seed))
+    interruptions = kill_at_random_moments(router, vendors, kills, random.Random(seed))
     acked = generator.stop()
     for vendor in vendors:
         vendor.heal()
@@ -50,7 +58,7 @@ def test_nothing_acknowledged_is_lost_by_kill_9(stage: Stage, plugins: tuple[str
     assert len(acked) > kills
     check_delivered(acked, *vendors)
     for vendor in vendors:
-        check_repeats_straddle(vendor.arrivals(), moments, lanes_of(vendor, LANES))
+        check_repeats_straddle(vendor.arrivals(), interruptions, lanes_of(vendor, LANES))
     check_books(router, **{vendor.name: len(acked) for vendor in vendors})
 
 
@@ -65,7 +73,7 @@ def test_nothing_acknowledged_is_lost_by_kill_9_of_a_router_with_processes_of_it
     router = stage.router(destinations, "--processes", "2")
     generator = stage.generator(router, users=40, batch=5, workers=4, pause_s=0.02)
 
-    moments = kill_at_random_moments(router, 5, random.Random(4))
+    interruptions = kill_at_random_moments(router, vendors, 5, random.Random(4))
     acked = generator.stop()
     for vendor in vendors:
         vendor.heal()
@@ -73,24 +81,23 @@ def test_nothing_acknowledged_is_lost_by_kill_9_of_a_router_with_processes_of_it
 
     check_delivered(acked, *vendors)
     for vendor in vendors:
-        check_repeats_straddle(vendor.arrivals(), moments, lanes_of(vendor, LANES))
+        check_repeats_straddle(vendor.arrivals(), interruptions, lanes_of(vendor, LANES))
     check_books(router, mixpanel=len(acked), customerio=len(acked))
 
 
-def kill_at_random_moments(router: Router, kills: int, chance: random.Random) -> list[float]:
-    """Kill a router that is up, again and again, and leave it up. One in four dies while it is still starting.
-
-    Returns:
-        The moments, in Unix seconds.
-    """
-    moments = []
+def kill_at_random_moments(
+    router: Router, vendors: Sequence[Vendor], kills: int, chance: random.Random
+) -> list[Interruption]:
+    """Kill a router that is up, again and again, and leave it up. One in four dies while it is still starting."""
+    interruptions = []
     for _ in range(kills):
         is_ready = chance.random() < 0.75
         if is_ready:
             router.wait_ready()
         time.sleep(chance.uniform(0, UP_S if is_ready else STARTING_S))
+        began_s = time.time()
         router.kill()
-        moments.append(time.time() + VENDOR_LAG_S)
+        interruptions.append(interruption(began_s, *vendors))
         router.spawn()
     router.wait_ready()
-    return moments
+    return interruptions

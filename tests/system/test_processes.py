@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle, lanes_of
+from tests.system.checks import check_books, check_delivered, check_repeats_straddle, interruption, lanes_of
 from tests.system.evidence import find_repeats
 from tests.system.generator import make_event
 from tests.system.harness import Router, Stage, Vendor, until
@@ -52,7 +52,7 @@ def test_a_process_that_is_killed_loses_nothing_and_the_others_go_on(stage: Stag
     generator = stage.generator(router, users=20, batch=5, workers=2, pause_s=0.02)
     killed = children_of(router)["mixpanel"]
     assert killed not in (router.pid, children_of(router)["customerio"])
-    moments = []
+    interruptions = []
 
     for _ in range(kills):
         until(lambda: mixpanel.kept()[-1:], "deliveries")
@@ -60,15 +60,16 @@ def test_a_process_that_is_killed_loses_nothing_and_the_others_go_on(stage: Stag
             lambda: router.destination("mixpanel")["state"] == "going" and children_of(router)["mixpanel"], "it is up"
         )
         before = len(customerio.kept())
+        began_s = time.time()
         os.kill(victim, signal.SIGKILL)
-        moments.append(time.time() + VENDOR_LAG_S)
+        interruptions.append(interruption(began_s, mixpanel))
         until(lambda at=before: len(customerio.kept()) > at, "the other goes on")  # type: ignore[misc]
     acked = generator.stop()
     until(lambda: router.destination("mixpanel")["state"] != "down", "it is up again")
     router.until_settled()
 
     check_delivered(acked, *vendors)
-    check_repeats_straddle(mixpanel.arrivals(), moments, lanes_of(mixpanel, LANES))
+    check_repeats_straddle(mixpanel.arrivals(), interruptions, lanes_of(mixpanel, LANES))
     assert find_repeats(customerio.arrivals()) == []
     check_books(router, mixpanel=len(acked), customerio=len(acked))
     downs = [line for line in router.log() if line["event"].startswith("a process that delivers is down")]
@@ -85,15 +86,16 @@ def test_when_the_main_process_is_killed_the_others_end_and_the_next_start_loses
         vendor.fail(hang_s=ANSWER_DELAY_S, after=True)
     router = begin(stage, *vendors)
     generator = stage.generator(router, users=20, batch=5, workers=2, pause_s=0.02)
-    moments = []
+    interruptions = []
 
     for _ in range(2):
         until(lambda: all(vendor.kept() for vendor in vendors), "deliveries")
         children = list(children_of(router).values())
         assert all(map(is_alive, children))
+        began_s = time.time()
         router.kill()
-        moments.append(time.time() + VENDOR_LAG_S)
-        until(lambda pids=children: not any(map(is_alive, pids)), "they end by themselves", 5.0)  # type: ignore[misc]
+        interruptions.append(interruption(began_s, *vendors))
+        until(lambda pids=children: not any(map(is_alive, pids)), "they end by themselves")  # type: ignore[misc]
         router.start()
     acked = generator.stop()
     for vendor in vendors:
@@ -102,7 +104,7 @@ def test_when_the_main_process_is_killed_the_others_end_and_the_next_start_loses
 
     check_delivered(acked, *vendors)
     for vendor in vendors:
-        check_repeats_straddle(vendor.arrivals(), moments, lanes_of(vendor, LANES))
+        check_repeats_straddle(vendor.arrivals(), interruptions, lanes_of(vendor, LANES))
     check_books(router, mixpanel=len(acked), customerio=len(acked))
 
 

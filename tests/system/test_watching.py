@@ -14,6 +14,8 @@ from tests.system.checks import check_delivered
 from tests.system.harness import Router, Stage, call, until
 
 QUICK_S = 0.2
+ROUNDS = 5
+"""At least so many are measured, of which one may fall into a moment at which the machine stands still."""
 EVENT = {"type": "track", "userId": "watcher", "event": "Watched"}
 STUCK_WITHIN_S = 60.0
 
@@ -94,7 +96,9 @@ def test_the_age_of_the_oldest_pending_event_grows_while_a_vendor_is_down(stage:
     ],
 )
 def test_row_56_metrics_and_health_are_quick_at_full_load(stage: Stage, seconds: float) -> None:
-    """In three times what an event takes, or `QUICK_S`: whoever else is at work on the machine is no fault of the router's."""
+    """In three times what an event takes, or `QUICK_S`: whoever else is at work on the machine is no fault of the router's. An
+    event needs one process of it. Where others deliver, they are asked for their part, and need their turns of the machine too.
+    """
     vendors = stage.vendors("mixpanel", "customerio")
     router = stage.router({vendor.name: vendor.destination() for vendor in vendors})
     generator = stage.generator(router, users=50, batch=50, workers=4)
@@ -102,14 +106,15 @@ def test_row_56_metrics_and_health_are_quick_at_full_load(stage: Stage, seconds:
     end = time.monotonic() + seconds
     taken: dict[str, list[float]] = {"metrics": [], "health": [], "event": []}
 
-    while time.monotonic() < end:
+    while time.monotonic() < end or len(taken["event"]) < ROUNDS:
         taken["metrics"].append(median_s(lambda: scrape(router), 3))
         taken["health"].append(median_s(lambda: call("GET", f"{router.url}/health"), 3))
         taken["event"].append(median_s(lambda: router.post(EVENT), 3))
 
     generator.stop()
     medians = {name: sorted(values)[len(values) // 2] for name, values in taken.items()}
-    allowed_s = max(QUICK_S, 3 * medians["event"])
+    turns = 1 + (int(stage.options[-1]) if stage.options else 0)
+    allowed_s = max(QUICK_S, 3 * turns * medians["event"])
     assert max(medians["metrics"], medians["health"]) <= allowed_s, medians
 
 

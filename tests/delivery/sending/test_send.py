@@ -42,9 +42,18 @@ def web() -> Iterator[aioresponses]:
         yield web
 
 
+class SetClock(FastClock):
+    """A clock that shows what it is set to."""
+
+    time_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.time_s
+
+
 @pytest.fixture
 async def sender() -> AsyncIterator[HttpSend]:
-    sender = HttpSend((ORIGIN,), 10.0, 5, FastClock())
+    sender = HttpSend((ORIGIN,), 10.0, 5, SetClock())
     yield sender
     await sender.close()
 
@@ -193,7 +202,7 @@ TWO = (ORIGIN, "https://track.test")
 
 @pytest.mark.parametrize("url", [EVENTS, "https://track.test/event"])
 async def test_promise_10_or_to_one_that_an_endpoint_declares(web: aioresponses, url: str) -> None:
-    sender = HttpSend(TWO, 10.0, 5, FastClock())
+    sender = HttpSend(TWO, 10.0, 5, SetClock())
     answer(web, url)
 
     assert (await send(sender, url=url)).status == 200
@@ -243,15 +252,6 @@ async def test_promise_8_a_url_that_no_server_takes_is_not_sent(web: aioresponse
 
 
 # --- OAuth 2 ---
-
-
-class SetClock(FastClock):
-    """A clock that shows what it is set to."""
-
-    time_s = 0.0
-
-    def monotonic(self) -> float:
-        return self.time_s
 
 
 def grant(web: aioresponses, token: str = "token-1", **options: Any) -> None:
@@ -442,7 +442,7 @@ async def test_requests_go_where_the_token_answer_says(
 
 
 async def test_what_goes_to_a_declared_host_is_not_moved_by_a_token_answer(web: aioresponses) -> None:
-    sender = HttpSend(TWO, 10.0, 5, FastClock())
+    sender = HttpSend(TWO, 10.0, 5, SetClock())
     grant(web, place="https://na7.vendor.test")
     answer(web, "https://track.test/event")
 
