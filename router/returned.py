@@ -114,9 +114,8 @@ def built(value: Any, tell: Tell = cut) -> Skip | tuple[Payload, ...]:
         return (_payload(value, tell),)
     if isinstance(value, Skip):
         return _told(value, tell)
-    if not isinstance(value, list) and (
-        isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable)
-    ):  # to ask for lists first is to ask the others seldom, which takes long
+    is_list = isinstance(value, list)  # asked first: what follows takes long, and is seldom needed
+    if not is_list and (isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable)):
         raise BadReturn(f"returned {_show(value)}, expected a Payload, several, or Skip")
     payloads = tuple(islice(value, MAX_PAYLOADS + 1))
     if len(payloads) > MAX_PAYLOADS:

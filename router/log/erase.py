@@ -73,9 +73,7 @@ def erase(segments: Segments, file: SegmentFile, suppressed: Suppressed, erased:
             erased.aliases |= {id for id in ids if isinstance(id, str)}
             erased.anonymous_ids |= {row.anonymous_id for row in theirs if row.anonymous_id is not None and row.user_id}
         erased.tombstones |= tombstones
-        if (
-            file.current != file.path
-        ):  # else it was sound, only shorter than it should be: it is read, and has been erased
+        if file.current != file.path:  # else it is only shorter than it should be: it is read, and theirs are erased
             erased.left += [path for path in (file.path, file.wal) if path.exists()]
         return
     raise Unreadable(f"{file.current}: what was saved is damaged again and again")
@@ -146,9 +144,8 @@ def _fill(draft: Path, source: Path, theirs: list[Row]) -> None:
         connection.execute("PRAGMA synchronous = OFF")  # it is synced as a whole
         connection.execute("ATTACH ? AS source", (f"{source.absolute().as_uri()}?mode=ro",))
         connection.execute("BEGIN")
-        connection.execute(
-            "INSERT OR REPLACE INTO meta SELECT * FROM source.meta"
-        )  # a rescued copy notes there what is lost
+        # A rescued copy notes there what is lost.
+        connection.execute("INSERT OR REPLACE INTO meta SELECT * FROM source.meta")
         connection.execute(_COPY, (orjson.dumps([row.sequence for row in theirs]).decode(),))
         connection.executemany(schema.INSERT, [tuple(bury(row)) for row in theirs])
         connection.execute("COMMIT")
