@@ -14,7 +14,7 @@ from router.delivery.ledger import Ledger
 from router.delivery.options import DeliveryOptions
 from router.delivery.order import BEHIND, BEHIND_PARKED, WAITED, line_of
 from router.delivery.outlet import Outlet
-from router.delivery.rounds import AT_A_STRETCH, Rounds
+from router.delivery.rounds import Rounds
 from router.delivery.transit import Transit
 from router.delivery.under_way import UnderWay
 from router.log.interface import Log
@@ -89,9 +89,11 @@ class Reader:
             while self._ledger.unwritten > MAX_UNWRITTEN:
                 await self._ledger.flushed()
             records = await insist(partial(self._read_on, partition), self._clock, destination=self._ledger.name)
+            granted = 0
             for number, record in enumerate(records):
-                if number % AT_A_STRETCH == 0:
-                    await self._rounds.turn(min(AT_A_STRETCH, len(records) - number))
+                if not granted:
+                    granted = await self._rounds.turn(len(records) - number)
+                granted -= 1
                 if isinstance(record, Gap):
                     await self._pass_gap(record)
                     continue

@@ -8,6 +8,10 @@ from typing import Final
 
 AT_A_STRETCH: Final = 50
 """Events decided and mapped before other tasks of the process get a turn."""
+LEAST: Final = 10
+"""Events of one reader at a time, where many wait."""
+TILL_NEXT: Final = 500
+"""A reader whose turn is over waits for no more events than these, unless there are too many readers for `LEAST` of each."""
 
 
 class Rounds:
@@ -18,23 +22,25 @@ class Rounds:
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[int], int]] = deque()
 
-    async def turn(self, events: int) -> None:
-        """Wait for a later round in which there is room for some *events*, 1 to `AT_A_STRETCH`."""
+    async def turn(self, events: int) -> int:
+        """Wait for a later round in which there is room for some of *events*, and return for how many, at least one."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._begin)
-        turn = loop.create_future()
+        turn: asyncio.Future[int] = loop.create_future()
         self._waiting.append((turn, events))
-        await turn
+        return await turn
 
     def _begin(self) -> None:
         room = AT_A_STRETCH
+        stretch = max(LEAST, min(AT_A_STRETCH, TILL_NEXT // len(self._waiting)))
         while self._waiting and room > 0:
             turn, events = self._waiting.popleft()
             if not turn.done():  # else its reader was stopped
-                turn.set_result(None)
-                room -= events
+                granted = min(events, stretch)
+                turn.set_result(granted)
+                room -= granted
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._begin)

@@ -49,6 +49,23 @@ async def test_all_readers_together_have_one_stretch_in_a_round(
     assert await rounds_of(asked, stopped) == expected
 
 
+@pytest.mark.parametrize(
+    ("readers", "granted"),
+    [
+        pytest.param(1, 50, id="one"),
+        pytest.param(10, 50, id="ten"),
+        pytest.param(20, 25, id="twenty"),
+        pytest.param(200, 10, id="two hundred"),
+    ],
+)
+async def test_the_more_readers_wait_the_fewer_events_each_has_a_turn(readers: int, granted: int) -> None:
+    """With fifty for each of two hundred, the first had all theirs sent when the last had half: row 8 of the battery."""
+    rounds = Rounds()
+
+    assert set(await asyncio.gather(*(rounds.turn(500) for _ in range(readers)))) >= {granted}
+    assert await rounds.turn(3) == 3
+
+
 async def test_promise_2_many_backlogs_hold_up_others_no_longer_than_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
