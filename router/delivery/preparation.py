@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from itertools import repeat
 from typing import Final
 
@@ -26,6 +26,9 @@ from router.payload_key import find_settled
 LARGE_EVENT_BYTES: Final = 10_000
 """From here on an event may bring about more than the router takes (ten thousand payloads, a key of ten thousand characters),
 and nothing need be wrong with the plugin: else anybody who may send events could stop the destination. A smaller one can't."""
+
+
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 class Preparation:
@@ -106,7 +109,8 @@ class Preparation:
 
     def _add_items(self, transit: Transit, event: Event, decision: Decision) -> list[str]:
         """Add the payloads to *transit*. Returns the reasons of actions that made none."""
-        earlier = transit.noted if transit.is_replay else self._ledger.settled_payloads.get(transit.place, {})
+        noted = transit.noted if transit.is_replay else self._ledger.settled_payloads.get(transit.place)
+        earlier = noted or _NOTHING
         known: Collection[str] = transit.settled
         if earlier:
             transit.settled |= {key for key, refused in earlier.items() if not refused}

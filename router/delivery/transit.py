@@ -32,9 +32,9 @@ class Transit:
 
     job: int = 0
     """The replay or retry that sends it; 0 for none."""
-    noted: Mapping[str, str] = field(default_factory=dict)
-    """Keys of the payloads that an earlier run of that job settled, and why each was refused ("" if it was not). For other
-    events the ledger knows that."""
+    noted: Mapping[str, str] | None = None
+    """Keys of the payloads that an earlier run of that job settled, and why each was refused ("" if it was not); None: of none.
+    For other events the ledger knows that."""
     letter: DeadLetter | None = None
     """The dead letter that a retry sends again."""
     is_historical: bool = False

@@ -222,7 +222,7 @@ class Jobs:
             job.kind,
             settled=set(letter.settled if letter is not None else ()),
             job=job.id,
-            noted=self._noted.get(Place.of(record), {}),
+            noted=self._noted.get(Place.of(record)),
             letter=letter,
             is_historical=spec.is_historical,
         )
