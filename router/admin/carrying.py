@@ -20,7 +20,8 @@ from router.admin.copied_state import CopiedState
 from router.admin.standing import ALL_KEYS, Standing
 from router.counted import counted
 from router.delivery.berth import LEFT_OUT_BY
-from router.delivery.state.state import Changes, Place, State, StateUnusable, telling_trouble
+from router.delivery.state.changes import Changes, Place
+from router.delivery.state.state import State, StateUnusable, telling_trouble
 from router.delivery.state.states import States
 from router.errors import OperatorError
 from router.event import Event

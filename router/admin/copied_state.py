@@ -7,7 +7,8 @@ from typing import Final
 
 from router.admin.standing import Standing
 from router.delivery.order import in_line, line_of
-from router.delivery.state.state import Changes, Outcome, Place, SettledPayload, State, telling_trouble
+from router.delivery.state.changes import Changes, Outcome, Place, SettledPayload
+from router.delivery.state.state import State, telling_trouble
 from router.log.record import Record
 
 _UNKNOWN: Final = "settled before the log was copied"
@@ -59,7 +60,7 @@ class CopiedState:
         self._changes.outcomes.append(outcome)
 
     def _park(self, record: Record, was: Place, standing: Standing) -> None:
-        reason, line_before = standing.state.parked_reason(was), standing.lines[was.sequence]
+        reason, line_before = standing.state.parked.reason(was), standing.lines[was.sequence]
         line = line_of(record, is_ordered=line_before == record.user_key)  # one of its own tells where it lies
         self._changes.park.append((in_line(record, line), reason[0] if reason else ""))
         self._note(Place(record.partition, record.sequence), was, standing)

@@ -16,7 +16,8 @@ from router.delivery.jobs.jobs import AT_A_STRETCH
 from router.delivery.jobs.selection import LOST, select
 from router.delivery.jobs.span import span_of
 from router.delivery.jobs.spec import ReplaySpec, RetrySpec
-from router.delivery.state.state import Job, State, StateUnusable
+from router.delivery.state.changes import Job
+from router.delivery.state.state import State, StateUnusable
 from router.destination import Destination
 from router.log.record import last_of
 

@@ -27,8 +27,8 @@ class Standing:
         self.parked: dict[int, Record] = {}
         self.lines: dict[int, str] = {}
         """The line in which each parked event waits."""
-        for line in state.parked_places():
-            for record in state.parked(line, ALL_KEYS):
+        for line in state.parked.places():
+            for record in state.parked.first_of(line, ALL_KEYS):
                 if record.partition == partition:
                     self.parked[record.sequence] = out_of_line(record)
                     self.lines[record.sequence] = line
@@ -40,9 +40,9 @@ class Standing:
                     self.empty += 1
                 else:
                     self.letters.setdefault(letter.record.sequence, []).append(letter)
-        self.tries = state.tries()
-        self.settled_payloads = state.settled_payloads()
-        self.parked_users = state.parked_users()
+        self.tries = state.notes.tries()
+        self.settled_payloads = state.notes.settled_payloads()
+        self.parked_users = state.parked.users()
 
     def is_pending(self, sequence: int) -> bool:
         return not self.is_new and sequence > self.position and sequence not in self.above

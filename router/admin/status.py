@@ -16,7 +16,8 @@ from router.admin.reach import Reach, answer_of
 from router.delivery.assignment import Assignment
 from router.delivery.ledger import Ledger
 from router.delivery.order import WAITED
-from router.delivery.state.state import ParkedUser, Place, State, StateUnusable, telling_trouble
+from router.delivery.state.changes import ParkedUser, Place
+from router.delivery.state.state import State, StateUnusable, telling_trouble
 from router.delivery.tally import Tally
 from router.delivery.worker import Worker
 from router.errors import OperatorError
@@ -136,7 +137,7 @@ class StatusOperation:
 
         def look(state: State) -> tuple[float | None, Answer]:
             """Everything that only the state knows, in one question, since each trip to the state's thread costs time."""
-            return state.oldest_parked_s(), {
+            return state.parked.oldest_s(), {
                 "parked_example": _parked_example(state, parked),
                 "dead_letters": state.letters.count(),
                 "jobs": [show_job(ledger.name, job) | {"running": is_at_work} for job in state.jobs("running")],
@@ -165,8 +166,8 @@ def _parked_example(state: State, parked: Mapping[str, ParkedUser]) -> Answer | 
     if not parked:
         return None
     line, user = max(parked.items(), key=lambda item: item[1].attempts)
-    for record in state.parked(line, 1):
-        found = state.parked_reason(Place(record.partition, record.sequence))
+    for record in state.parked.first_of(line, 1):
+        found = state.parked.reason(Place(record.partition, record.sequence))
         if found is not None:
             told = {"message_id": record.message_id, "reason": found[0]}
             return told | {"attempts": user.attempts, "next_try_s": user.next_s}

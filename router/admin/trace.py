@@ -11,7 +11,8 @@ import orjson
 from router.admin.answer import Answer
 from router.admin.reach import Reach
 from router.admin.status import noted_state
-from router.delivery.state.state import Place, State
+from router.delivery.state.changes import Place
+from router.delivery.state.state import State
 from router.errors import OperatorError
 from router.integrations import flag_warnings
 from router.log.record import Record
@@ -68,7 +69,7 @@ class TraceOperation:
                 }
             if outcome is not None:
                 return {"outcome": outcome.kind, "reason": outcome.reason, "at_s": outcome.at_s} | told
-            parked = state.parked_reason(place)
+            parked = state.parked.reason(place)
             if parked is not None:
                 reason, user = parked
                 return {"outcome": "parked", "reason": reason, "next_try_s": user.next_s, "attempts": user.attempts}
@@ -77,7 +78,7 @@ class TraceOperation:
                 return {"outcome": "not for it", "reason": "accepted before this destination was added"} | told
             if place.sequence <= position:
                 return {"outcome": "settled", "reason": "longer ago than outcomes are kept"} | told
-            tries = state.tries().get(place)
+            tries = state.notes.tries().get(place)
             noted = _waits(noted_state(state, self._reach.clock.now())) if is_elsewhere else ""
             return {"outcome": "pending", "reason": waits or noted, "attempts": tries.attempts if tries else 0}
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from router.clock import Clock
 from router.delivery.order import in_line
-from router.delivery.state.letters import DeadLetter
-from router.delivery.state.state import (
+from router.delivery.state.changes import (
     Changes,
     Job,
     Kind,
@@ -20,9 +19,10 @@ from router.delivery.state.state import (
     Place,
     Replayed,
     SettledPayload,
-    State,
     Tries,
 )
+from router.delivery.state.letters import DeadLetter
+from router.delivery.state.state import State
 from router.delivery.state.writer import HANG_S, StateWriter
 from router.delivery.tally import Tally
 from router.delivery.transit import Transit
@@ -75,13 +75,13 @@ class Ledger(StateWriter):
             for partition, position in self.written_positions.items()
         }
         self.counts: Counter[tuple[str, str]] = state.counts()
-        self.tries: dict[Place, Tries] = state.tries()
-        self.settled_payloads: dict[Place, dict[str, str]] = state.settled_payloads()
-        """See `State.settled_payloads`. A job asks for its own when it begins."""
-        self.parked = state.parked_places()
+        self.tries: dict[Place, Tries] = state.notes.tries()
+        self.settled_payloads: dict[Place, dict[str, str]] = state.notes.settled_payloads()
+        """See `NoteTable.settled_payloads`. A job asks for its own when it begins."""
+        self.parked = state.parked.places()
         """For each parked line (a user, if order is kept): which events wait."""
         self.parked_events = sum(map(len, self.parked.values()))
-        self.parked_users = state.parked_users()
+        self.parked_users = state.parked.users()
 
     def start(self) -> None:
         """Begin to write what gathers and to hear what others change."""
@@ -313,7 +313,7 @@ class Ledger(StateWriter):
 
     async def oldest_pending_s(self, log: Log) -> float | None:
         """When the oldest unsettled event was received, in Unix seconds; None if nothing is pending."""
-        parked_s = await self.ask(lambda state: state.oldest_parked_s()) if self.parked else None
+        parked_s = await self.ask(lambda state: state.parked.oldest_s()) if self.parked else None
         return await self.oldest_s(log, parked_s)
 
     async def oldest_s(self, log: Log, parked_s: float | None) -> float | None:

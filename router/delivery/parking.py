@@ -15,7 +15,7 @@ from router.delivery.ledger import Ledger
 from router.delivery.order import out_of_line
 from router.delivery.pace import Backoff
 from router.delivery.signal import Signal
-from router.delivery.state.state import ParkedUser, Place
+from router.delivery.state.changes import ParkedUser, Place
 from router.delivery.transit import Transit
 from router.log.record import Record
 
@@ -120,7 +120,7 @@ class Parking:
         """
         limit = 1 if self.attempts(line) > 0 else RELEASED_AT_ONCE
         await self._ledger.flushed()
-        found = await self._ledger.ask(lambda state: state.parked(line, limit))
+        found = await self._ledger.ask(lambda state: state.parked.first_of(line, limit))
         places = [Place.of(record) for record in found]
         parked = self._ledger.parked.get(line, set())
         is_due = self._turns.get(line, math.inf) <= self._clock.monotonic()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from router.delivery.state.state import Place
+from router.delivery.state.changes import Place
 
 PROOFS: Final = 3
 """How often others must have got through between two refusals. A quota may be used up and open again once or twice."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from router.delivery.state.changes import Place
 from router.delivery.state.letters import DeadLetter
-from router.delivery.state.state import Place
 from router.log.record import Record
 from router.payload_key import payload_keys
 from router.plugin import Endpoint, Payload

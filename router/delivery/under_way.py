@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from router.delivery.state.state import Place
+from router.delivery.state.changes import Place
 from router.delivery.transit import Transit
 
 

@@ -38,7 +38,7 @@ from router.delivery.rounds import Rounds
 from router.delivery.sending.http_send import MOST_EXCHANGES
 from router.delivery.sending.send import Send
 from router.delivery.settlement import Settlement
-from router.delivery.state.state import Place
+from router.delivery.state.changes import Place
 from router.delivery.suspects import Suspects
 from router.delivery.tally import Tallied
 from router.delivery.transit import Transit

@@ -21,8 +21,8 @@ import pytest
 
 from router.admin import backup as backup_module
 from router.admin.backup import Backup, back_up
+from router.delivery.state.changes import Changes
 from router.delivery.state.file import StateFile
-from router.delivery.state.state import Changes
 from router.errors import OperatorError
 from router.log.checkup import check_log
 from router.log.record import Appended, Gap, Record

@@ -17,9 +17,10 @@ from router.admin.hole import without_holes
 from router.admin.operations import Operations
 from router.delivery.ledger import Ledger
 from router.delivery.state import file as state_file
+from router.delivery.state.changes import Changes
 from router.delivery.state.file import StateFile
 from router.delivery.state.outcome_table import ERASED
-from router.delivery.state.state import Changes, StateUnusable
+from router.delivery.state.state import StateUnusable
 from router.delivery.worker import Worker
 from router.errors import OperatorError
 from router.log.record import Record

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from router.delivery.state.changes import Changes
 from router.delivery.state.file import StateFile
 from router.delivery.state.letters import DeadLetter
-from router.delivery.state.state import Changes
 from router.log.record import Record
 from router.log.sqlite import LogOptions, SqliteLog
 from tests.log.harness import PARTITION, StillClock

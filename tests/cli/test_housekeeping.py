@@ -16,8 +16,8 @@ from router.cli.fleet_chores import FleetChores
 from router.cli.housekeeping import Housekeeping
 from router.cli.log_chores import LogChores
 from router.delivery.berth import Berth
+from router.delivery.state.changes import Place
 from router.delivery.state.file import StateFile
-from router.delivery.state.state import Place
 from tests.delivery.harness import until
 from tests.delivery.stand import DOWN, LOG, MANY, UP, Stand, assignment
 

@@ -21,8 +21,8 @@ import orjson
 import pytest
 
 from router.cli.log.export import open_out
+from router.delivery.state.changes import Changes
 from router.delivery.state.file import StateFile
-from router.delivery.state.state import Changes
 from router.log.lock import Lock
 from router.log.record import Record
 from router.log.sqlite import LogOptions, SqliteLog

@@ -15,7 +15,7 @@ import pytest
 
 from router.actions import ActionRule, Expression, Match, Trigger
 from router.consent import Consent
-from router.delivery.state.state import Place
+from router.delivery.state.changes import Place
 from router.destination import Destination
 from router.event import Event
 from router.explain import explain

@@ -10,9 +10,9 @@ import pytest
 from router.delivery.discarding import DISCARDED_AT_ONCE, UnderRetry, discard, keep_within
 from router.delivery.jobs.spec import RetrySpec
 from router.delivery.ledger import Ledger
+from router.delivery.state.changes import Changes, Outcome, Place, Replayed
 from router.delivery.state.file import StateFile
 from router.delivery.state.letters import EVERY
-from router.delivery.state.state import Changes, Outcome, Place, Replayed
 from tests.delivery.harness import FastClock
 from tests.delivery.state.contract import make_letter, make_record
 

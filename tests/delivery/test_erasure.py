@@ -10,10 +10,11 @@ import orjson
 import pytest
 
 from router.delivery.state import file as state_file
+from router.delivery.state.changes import Changes, Outcome, ParkedUser, Place, Replayed, SettledPayload
 from router.delivery.state.file import StateFile
 from router.delivery.state.letters import EVERY
 from router.delivery.state.outcome_table import ERASED
-from router.delivery.state.state import Changes, Erasure, Outcome, ParkedUser, Place, Replayed, SettledPayload
+from router.delivery.state.state import Erasure
 from router.log.connections import connect_to_read
 from router.log.tombstone import tombstone
 from router.suppressed import Person, Suppressed
@@ -56,15 +57,15 @@ def state(path: Path) -> StateFile:
 
 
 def test_row_53_nothing_of_theirs_is_left_in_the_file(state: StateFile, path: Path) -> None:
-    before = state.parked("bob", 10)
+    before = state.parked.first_of("bob", 10)
 
     erased = state.erase(ADA)
 
     assert erased == Erasure(letters=29, events=29, parked=10, is_overwritten=True)
     assert [letter.record.user_key for letter in state.letters.find()] == ["bob"]
     assert state.counts()["discarded", ""] == 29
-    assert state.parked("bob", 10) == before
-    kept = state.parked("ada", 100)
+    assert state.parked.first_of("bob", 10) == before
+    kept = state.parked.first_of("ada", 100)
     assert [each.sequence for each in kept] == list(range(1, 11))  # in their places, so that the books balance
     assert [each.event for each in kept] == [tombstone("track", each.message_id, each.received_at_s) for each in kept]
     for file in path.parent.glob("one.sqlite*"):
@@ -78,7 +79,7 @@ def test_row_53_nothing_is_left_of_what_vendors_said_of_them(state: StateFile, p
     job = state.add_job("retry", {}, 0, 1.0)
     state.commit(
         Changes(
-            park=[(record, f"503 {SECRET}") for record in state.parked("ada", 5)],
+            park=[(record, f"503 {SECRET}") for record in state.parked.first_of("ada", 5)],
             settled_payloads=[
                 SettledPayload(Place(0, 1), "one", f"400 {SECRET}"),
                 SettledPayload(Place(0, 1), "other", ""),
@@ -104,8 +105,8 @@ def test_row_53_nothing_is_left_of_what_vendors_said_of_them(state: StateFile, p
             13: ("dead", ERASED),
             51: ("dead", "400 nor this"),
         }
-    assert state.settled_payloads() == {Place(0, 1): {"one": ERASED, "other": ""}}
-    assert state.settled_payloads(job.id) == {Place(0, 90): {"other": ""}}
+    assert state.notes.settled_payloads() == {Place(0, 1): {"one": ERASED, "other": ""}}
+    assert state.notes.settled_payloads(job.id) == {Place(0, 90): {"other": ""}}
     assert [each.reasons for each in state.jobs()] == [{"dead: 400 nor this": 2, ERASED: 4}]
 
 
@@ -141,7 +142,7 @@ def test_row_53_nothing_is_left_of_what_vendors_said_of_letters_that_are_gone(st
         21: ERASED,
         51: "400 nor this",
     }
-    assert state.settled_payloads() == {
+    assert state.notes.settled_payloads() == {
         Place(0, 30): {"one": ERASED, "third": ""},
         Place(0, 52): {"one": "400 nor this"},
     }

@@ -21,9 +21,10 @@ from router.delivery.assignment import Assignment
 from router.delivery.fleet import Fleet
 from router.delivery.ledger import Books, Ledger
 from router.delivery.sending.http_send import HttpSend
+from router.delivery.state.changes import Changes, Place, Tries
 from router.delivery.state.directory import StateDirectory
 from router.delivery.state.file import StateFile
-from router.delivery.state.state import Changes, Place, StateUnusable, Tries
+from router.delivery.state.state import StateUnusable
 from router.delivery.watchdog import Watchdog
 from router.delivery.way import Ways
 from router.delivery.worker import Worker

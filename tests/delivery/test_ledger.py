@@ -19,9 +19,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from structlog.testing import capture_logs
 
 from router.delivery.ledger import MAX_REASON, Ledger
+from router.delivery.state.changes import Changes, ParkedUser, Place
 from router.delivery.state.file import StateFile
 from router.delivery.state.letters import Choice, DeadLetter
-from router.delivery.state.state import Changes, ParkedUser, Place, State
+from router.delivery.state.state import State
 from router.delivery.state.writer import HANG_S
 from router.delivery.transit import Origin, Transit
 from router.log import room
@@ -543,4 +544,4 @@ async def test_time_spent_blocked_does_not_count_for_the_retry_windows(ledger: L
     await ledger.flushed()
 
     assert ledger.tries[Place(0, 1)].first_s == first_s + 3_600.0
-    assert (await ledger.ask(lambda state: state.tries()))[Place(0, 1)].first_s == first_s + 3_600.0
+    assert (await ledger.ask(lambda state: state.notes.tries()))[Place(0, 1)].first_s == first_s + 3_600.0

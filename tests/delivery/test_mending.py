@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from router.delivery.state.state import Job
+from router.delivery.state.changes import Job
 from router.destination import Destination
 from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Response, Verdict, without
 from tests.delivery.harness import Harness, Settings, batches, plugin

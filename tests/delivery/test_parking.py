@@ -12,8 +12,8 @@ import pytest
 from router.delivery.ledger import Ledger
 from router.delivery.pace import Backoff
 from router.delivery.parking import PARKING_NOTES, RELEASED_AT_ONCE, Parking
+from router.delivery.state.changes import Place
 from router.delivery.state.file import StateFile
-from router.delivery.state.state import Place
 from router.delivery.transit import Transit
 from router.log.record import Record
 from tests.delivery.harness import FastClock

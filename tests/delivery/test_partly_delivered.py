@@ -15,8 +15,8 @@ import pytest
 from router.actions import ActionRule, Change, Constant, Drop, read_changeable
 from router.delivery import preparation
 from router.delivery.jobs.forecast import forecast
+from router.delivery.state.changes import Changes, Outcome, Place, SettledPayload
 from router.delivery.state.letters import DeadLetter
-from router.delivery.state.state import Changes, Outcome, Place, SettledPayload
 from router.delivery.transit import Item, Transit
 from router.destination import Destination
 from router.event import Document, Event

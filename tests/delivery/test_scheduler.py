@@ -31,7 +31,7 @@ from router.delivery.jobs.spec import ReplaySpec, RetrySpec
 from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
 from router.delivery.sending.send import ReadTimedOut
-from router.delivery.state.state import Job
+from router.delivery.state.changes import Job
 from router.destination import Destination
 from router.plugin import (
     Again,
@@ -304,7 +304,7 @@ class Scheduler(RuleBasedStateMachine):
         assert self.crashes or self.has_replayed or set(taken.values()) <= {1}
         assert self.crashes or not self.taken_by_all() & dead.keys()
         assert [harness.worker.ledger.parked, harness.worker.ledger.parked_users] == [{}, {}]
-        assert await harness.worker.ledger.ask(lambda state: state.parked_users()) == {}
+        assert await harness.worker.ledger.ask(lambda state: state.parked.users()) == {}
         await self.stop()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.delivery.state.state import Place
+from router.delivery.state.changes import Place
 from router.delivery.suspects import MOST_SUSPECTS, Suspects
 
 PLACE = Place(0, 1)

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from router.delivery.jobs.spec import ReplaySpec
 from router.delivery.options import DeliveryOptions
 from router.delivery.reader import SHED
-from router.delivery.state.state import Changes, ParkedUser
+from router.delivery.state.changes import Changes, ParkedUser
 from router.destination import Destination
 from router.event import Document, Event
 from router.origin import UrlTooLong
@@ -591,7 +591,7 @@ async def test_nothing_of_a_suppressed_person_is_put_by(harness: Harness, stored
     await worker.ledger.flushed()
     assert [letter.record.user_key for letter in await harness.letters()] == ["bob"] * harness.books.dead
     assert harness.books.dead == (4 if stored_as == "dead letters" else 0)
-    assert {*await worker.ledger.ask(lambda state: state.parked("ada", 10))} <= {waits}
+    assert {*await worker.ledger.ask(lambda state: state.parked.first_of("ada", 10))} <= {waits}
 
 
 async def test_what_is_delivered_of_an_event_that_is_shed_is_not_sent_again(harness: Harness) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from router.admin.carrying import Side
 from router.cli.log.copy import _side
 from router.config import Config, load_config
+from router.delivery.state.changes import Changes, Outcome, ParkedUser, Place, Tries
 from router.delivery.state.letters import DeadLetter
-from router.delivery.state.state import Changes, Outcome, ParkedUser, Place, Tries
 from router.log.interface import Log
 from router.log.record import Record
 from router.registry import Registry
@@ -117,8 +117,8 @@ def pending(side: Side, name: str) -> tuple[set[str], dict[str, str], list[str],
     count = 0
     for partition, states in side.states.items():
         state = states.look(name)
-        for user in state.parked_places():
-            parked |= {r.message_id for r in state.parked(user, 100) if r.partition == partition}
+        for user in state.parked.places():
+            parked |= {r.message_id for r in state.parked.first_of(user, 100) if r.partition == partition}
         letters |= {each.record.message_id: each.reason for each in state.letters.find()}
         _, position = state.positions()[partition]
         above = {n for n in state.settled_above_position().get(partition, set()) if n > position}
@@ -135,7 +135,7 @@ def books_balance(side: Side, name: str) -> bool:
         above = state.settled_above_position().get(partition, set())
         end = side.log.end(partition)
         accepted += end - start
-        waiting += end - position - len(above) + sum(len(places) for places in state.parked_places().values())
+        waiting += end - position - len(above) + sum(len(places) for places in state.parked.places().values())
         settled += sum(n for (kind, _), n in state.counts().items() if kind in ("delivered", "skipped", "dead"))
         state.close()
     return accepted == settled + waiting

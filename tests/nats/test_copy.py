@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from router.admin.carrying import Carrying, Copied, Side, to_entry
 from router.cli.log.copy import _copy, _side
 from router.delivery.order import in_line, line_of, out_of_line
-from router.delivery.state.state import Changes, ParkedUser, Place
+from router.delivery.state.changes import Changes, ParkedUser, Place
 from router.errors import OperatorError
 from router.log.jetstream.connection import ClusterAway
 from router.log.record import Record
@@ -217,9 +217,9 @@ async def test_what_is_parked_in_a_line_of_its_own_keeps_its_turn_and_its_user(e
         assert moved.user_key == parked.user_key
         line = line_of(moved, is_ordered=False)
         with closing(new.states[0].look("crm")) as state:
-            assert state.parked_places() == {line: {Place(0, 1)}}
-            assert state.parked_users() == {line: turn}
-            assert [out_of_line(record) for record in state.parked(line, 9)] == [moved]
+            assert state.parked.places() == {line: {Place(0, 1)}}
+            assert state.parked.users() == {line: turn}
+            assert [out_of_line(record) for record in state.parked.first_of(line, 9)] == [moved]
 
 
 async def test_an_event_that_the_new_log_can_not_hold_is_told_of(engines: Engines) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from router.delivery.state.changes import Changes, Outcome, Place, Tries
 from router.delivery.state.file import _connect
 from router.delivery.state.journal import state as state_module
 from router.delivery.state.journal.blocking_connection import ANSWER_S, BlockingConnection
@@ -25,7 +26,7 @@ from router.delivery.state.journal.state import JournaledState
 from router.delivery.state.journal.states import JournaledStates
 from router.delivery.state.journal.streams import JournalNames, destinations_of, ensure_journals
 from router.delivery.state.letters import Choice
-from router.delivery.state.state import Changes, Outcome, Place, State, StateTaken, StateUnusable, Tries
+from router.delivery.state.state import State, StateTaken, StateUnusable
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
 from tests.delivery.state.contract import CHANGES, OpenState, StateContract, everything, make_letter, make_record
@@ -295,8 +296,8 @@ def test_what_an_older_program_wrote_is_read(open_view: OpenView, journal: Journ
     fresh = open_view("b")
     fresh.catch_up()
 
-    assert fresh.tries() == {Place(0, 1): Tries(15.5, 2), Place(0, 2): Tries(25.5, 1)}
-    assert fresh.settled_payloads() == {Place(0, 2): {"send order/0f3a55e0c1d29b84": "400 no"}}
+    assert fresh.notes.tries() == {Place(0, 1): Tries(15.5, 2), Place(0, 2): Tries(25.5, 1)}
+    assert fresh.notes.settled_payloads() == {Place(0, 2): {"send order/0f3a55e0c1d29b84": "400 no"}}
 
 
 # --- answers that are lost ---
@@ -573,7 +574,7 @@ def test_changes_of_any_size_are_written(open_view: OpenView, blocking: Blocking
 
     fresh = open_view("b")
     fresh.catch_up()
-    assert fresh.parked("u1", 100) == records
+    assert fresh.parked.first_of("u1", 100) == records
 
 
 def test_a_view_that_is_damaged_is_made_anew(open_view: OpenView, tmp_path: Path) -> None:

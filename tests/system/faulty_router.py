@@ -21,8 +21,8 @@ from typing import Any
 from router.cli import main
 from router.clock import SystemClock
 from router.delivery.flight import Flights
+from router.delivery.state.changes import Changes
 from router.delivery.state.file import StateFile
-from router.delivery.state.state import Changes
 from router.log.segment import Segment
 
 FILE = Path(os.environ["ROUTER_FAULTS"])

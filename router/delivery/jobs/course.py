@@ -15,8 +15,8 @@ from dataclasses import replace
 
 from router.delivery.cause import counted_as
 from router.delivery.jobs.selection import LOST
+from router.delivery.state.changes import Job, Kind
 from router.delivery.state.outcome_table import ERASED
-from router.delivery.state.state import Job, Kind
 from router.delivery.transit import Transit
 
 MAX_UNDER_WAY = 1_000

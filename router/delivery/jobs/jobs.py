@@ -26,8 +26,9 @@ from router.delivery.jobs.selection import LOST, select
 from router.delivery.jobs.spec import ReplaySpec, RetrySpec
 from router.delivery.ledger import Ledger, storable
 from router.delivery.signal import Signal
+from router.delivery.state.changes import Job, Kind, Place
 from router.delivery.state.letters import DeadLetter
-from router.delivery.state.state import Job, Kind, Place, State
+from router.delivery.state.state import State
 from router.delivery.transit import Transit
 from router.log.interface import Log
 from router.log.record import Record, last_of
@@ -66,7 +67,7 @@ class Jobs:
         self._added = Signal(clock)
         self._course: Course | None = None
         self._noted: dict[Place, dict[str, str]] = {}
-        """What earlier runs of the job that runs now have noted; see `State.settled_payloads`."""
+        """What earlier runs of the job that runs now have noted; see `NoteTable.settled_payloads`."""
         self._logger = structlog.get_logger().bind(destination=ledger.name)
 
     async def run(self) -> None:
@@ -145,7 +146,7 @@ class Jobs:
         if not await self._ask(lambda state: state.jobs("running", job.id)):
             self._course = None
             return  # it was cancelled while another one ran
-        self._noted = await self._ask(lambda state: state.settled_payloads(job.id))
+        self._noted = await self._ask(lambda state: state.notes.settled_payloads(job.id))
         while course.read < last and not course.is_cancelled:
             found = await (
                 self._find_letters(course, spec) if isinstance(spec, RetrySpec) else self._find_events(course, spec)

@@ -4,40 +4,25 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
-from router.delivery.cause import counted_as
-from router.delivery.state.letter_table import LetterTable, where
+from router.delivery.state.changes import Changes, Job, JobKind, Outcome, Place, Replayed
+from router.delivery.state.job_table import JobTable
+from router.delivery.state.letter_table import LetterTable
 from router.delivery.state.letters import Choice
-from router.delivery.state.outcome_table import ERASED, OutcomeTable
+from router.delivery.state.note_table import NoteTable
+from router.delivery.state.outcome_table import OutcomeTable
+from router.delivery.state.parked_table import ParkedTable
 from router.delivery.state.replay_table import ReplayTable
 from router.delivery.state.schema import SCHEMA_VERSION, upgrade
-from router.delivery.state.state import (
-    Changes,
-    Earlier,
-    Erasure,
-    Hear,
-    Job,
-    JobKind,
-    Outcome,
-    ParkedUser,
-    Place,
-    Replayed,
-    StateUnusable,
-    Tries,
-)
+from router.delivery.state.state import Earlier, Erasure, Hear, StateUnusable
 from router.errors import OperatorError
 from router.log.connections import connect_to_read
 from router.log.lock import Lock
-from router.log.record import Record
 from router.log.room import is_no_room
-from router.log.tombstone import tombstone
 from router.suppressed import Suppressed
 
 _WAL_PAGES: Final = 250
@@ -65,6 +50,9 @@ class StateFile:
         self.lock: Lock | None = None
         """Released with the file."""
         self.letters = LetterTable(connection)
+        self.parked = ParkedTable(connection)
+        self.notes = NoteTable(connection)
+        self._jobs = JobTable(connection)
         self._outcomes = OutcomeTable(connection)
         self._replays = ReplayTable(connection)
 
@@ -174,16 +162,8 @@ class StateFile:
         with self._transaction():
             run("UPDATE positions SET position = ? WHERE partition = ?", [(s, p) for p, s in changes.positions.items()])
             self._outcomes.add(changes.outcomes)
-            run(
-                "INSERT OR REPLACE INTO settled_payloads (partition, sequence, key, refused, job) VALUES (?, ?, ?, ?, ?)",
-                [(*each.place, each.key, each.refused, each.job) for each in changes.settled_payloads],
-            )
-            run(
-                "INSERT OR REPLACE INTO tries VALUES (?, ?, ?, ?)",
-                [(at.partition, at.sequence, tries.first_s, tries.attempts) for at, tries in changes.tries.items()],
-            )
-            self._forget_notes(changes)
-            self._write_parked(changes)
+            self.notes.change(changes)
+            self.parked.change(changes)
             self.letters.add(changes.dead_letters)
             self.letters.remove(changes.revived)
             self.letters.update(changes.refused_again)
@@ -192,60 +172,12 @@ class StateFile:
                 "INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
                 [(name, reason, count) for (name, reason), count in changes.counts.items()],
             )
-            run(
-                # The worker may not know yet that its job is cancelled.
-                "UPDATE jobs SET cursor = ?, total = ?, counts = ?, reasons = ?,"
-                " state = CASE state WHEN 'cancelled' THEN state ELSE ? END WHERE id = ?",
-                [
-                    (
-                        job.cursor,
-                        job.total,
-                        orjson.dumps(job.counts).decode(),
-                        orjson.dumps(job.reasons).decode(),
-                        job.state,
-                        job.id,
-                    )
-                    for job in changes.jobs.values()
-                ],
-            )
+            self._jobs.update(changes.jobs.values())
             run("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(changes.meta.items()))
 
-    def _forget_notes(self, changes: Changes) -> None:
-        """Drop the notes on events that were under way. Most events have none."""
-        for table in ("settled_payloads", "tries"):
-            if self._connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
-                places = [outcome.place for outcome in changes.outcomes]
-                places += [replayed.place for replayed in changes.replayed]
-                places += [Place.of(letter.record) for letter in changes.refused_again]
-                self._connection.executemany(f"DELETE FROM {table} WHERE partition = ? AND sequence = ?", places)
-
-    def _forget_notes_of_jobs(self) -> None:
-        """Drop what jobs that are over have noted of events that were under way: their dead letters keep what is delivered."""
-        over = "FROM settled_payloads WHERE job != 0 AND job NOT IN (SELECT id FROM jobs WHERE state = 'running')"
-        delivered = self._connection.execute(f"SELECT partition, sequence, key {over} AND refused = ''").fetchall()
-        self.letters.note_delivered(delivered)
-        self._connection.execute(f"DELETE {over}")
-
-    def _write_parked(self, changes: Changes) -> None:
-        run = self._connection.executemany
-        run(
-            "INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (r.partition, r.sequence, r.user_key, r.source, r.message_id, r.type, r.received_at_s, r.event, reason)
-                for r, reason in changes.park
-            ],
-        )
-        run(
-            "DELETE FROM parked WHERE partition = ? AND sequence = ?",
-            [(p.partition, p.sequence) for p in changes.unpark],
-        )
-        for user_key, user in changes.parked_users.items():
-            if user is None:
-                self._connection.execute("DELETE FROM parked_users WHERE user_key = ?", (user_key,))
-            else:
-                self._connection.execute(
-                    "INSERT OR REPLACE INTO parked_users VALUES (?, ?, ?)", (user_key, user.next_s, user.attempts)
-                )
+    def _forget_notes_of_ended_jobs(self) -> None:
+        """Their dead letters keep what is delivered."""
+        self.letters.note_delivered(self.notes.forget_ended_jobs())
 
     def add_partition(self, partition: int, start: int) -> None:
         """See `State.add_partition`."""
@@ -272,7 +204,7 @@ class StateFile:
 
     def shift_tries(self, seconds: float) -> None:
         """Move the retry windows forward. Only journals written by an older program contain this operation."""
-        self._connection.execute("UPDATE tries SET first_s = first_s + ?", (seconds,))
+        self.notes.shift_tries(seconds)
 
     def forget_outcomes(self, partition: int, before: int) -> None:
         """See `State.forget_outcomes`."""
@@ -299,80 +231,38 @@ class StateFile:
             letters, events, words = self._erase_letters(suppressed, after, _MOST if last is None else last)
             if last is None:
                 words |= self._erase_words(buried)
-            names = self._erase_job_reasons(words)
+            names = self._jobs.erase_reasons(words)
             if last is not None:
                 return Erasure(letters, events, 0, is_overwritten=True, looked_through=last, job_reasons=names)
-            parked = self._erase_parked(suppressed)
-            self._erase_notes(parked, buried)
+            parked = self.parked.erase(suppressed)
+            self.notes.erase(parked, buried)
         (is_busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return Erasure(letters, events, len(parked), is_overwritten=not is_busy, job_reasons=names)
 
     def _erase_letters(self, suppressed: Suppressed, after: int, last: int) -> tuple[int, int, set[str]]:
         """Returns how many there were, of how many events outside of replays, and what was said of them."""
-        query = "SELECT id, sequence, reason, event FROM dead_letters WHERE id > ? AND id <= ?"
-        found = self._theirs(suppressed, query, (after, last))
+        found = self.letters.of(suppressed, after, last)
         if not found:
             return 0, 0, set()
-        words = {reason for *_, reason, _ in found} | self._erase_words({sequence for _, sequence, *_ in found})
+        words = {reason for *_, reason in found} | self._erase_words({sequence for _, sequence, *_ in found})
         return *self.discard(Choice(ids=[id for id, *_ in found]), len(found)), words
 
     def _erase_words(self, sequences: Set[int]) -> set[str]:
         """Forget why the events with these *sequences* are dead. Returns what it was."""
         return self._outcomes.erase_reasons(sequences) | self._replays.erase_reasons(sequences)
 
-    def _erase_parked(self, suppressed: Suppressed) -> list[Place]:
-        """Returns their places."""
-        query = "SELECT partition, sequence, type, message_id, received_at_s, event FROM parked"
-        parked = [
-            (tombstone(kind, message_id, received_s), ERASED, partition, sequence)
-            for partition, sequence, kind, message_id, received_s, _ in self._theirs(suppressed, query)
-        ]
-        update = "UPDATE parked SET event = ?, reason = ? WHERE partition = ? AND sequence = ?"
-        self._connection.executemany(update, parked)
-        return [Place(*each[2:]) for each in parked]
-
-    def _erase_notes(self, parked: Collection[Place], buried: Set[int]) -> None:
-        """Forget why payloads of events under way were refused: of those that are *parked*, and of those with the sequences
-        *buried*, which a destination that is disabled, or at rest, has not read again."""
-        theirs = [place for place in self.settled_payloads() if place.sequence in buried] + list(parked)
-        self._connection.executemany(
-            "UPDATE settled_payloads SET refused = ? WHERE refused != '' AND partition = ? AND sequence = ?",
-            [(ERASED, *place) for place in theirs],
-        )
-        # Whose event a replay has under way the log alone knows. Without the note the payload is tried once more.
-        self._connection.execute("DELETE FROM settled_payloads WHERE refused != '' AND job != 0")
-
-    def _theirs(self, suppressed: Suppressed, query: str, values: Sequence[int] = ()) -> list[tuple[Any, ...]]:
-        """The rows of *query*, with the event in the last column, whose event is of *suppressed*."""
-        return [
-            row
-            for row in self._connection.execute(query, values)
-            if row[-1] and suppressed.names_stored(row[-1])  # one that the log lost is empty
-        ]
-
-    def _erase_job_reasons(self, words: Set[str]) -> frozenset[str]:
-        """Let jobs no longer count events by *words*. Returns the names by which they did."""
-        erased: set[str] = set()
-        names = set(map(counted_as, words))
-        for job in self.jobs():
-            theirs = names.intersection(job.reasons)
-            if theirs:
-                kept = Counter({reason: count for reason, count in job.reasons.items() if reason not in theirs})
-                kept[ERASED] += sum(job.reasons[reason] for reason in theirs)
-                reasons = orjson.dumps(kept).decode()
-                self._connection.execute("UPDATE jobs SET reasons = ? WHERE id = ?", (reasons, job.id))
-                erased |= theirs
-        return frozenset(erased)
-
     def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
         """See `State.add_job`."""
         with self._transaction():
-            self._forget_notes_of_jobs()  # a crash may have left some of a cancelled one
-            cursor = self._connection.execute(
-                "INSERT INTO jobs (kind, spec, cursor, total, counts, state, made_s) VALUES (?, ?, 0, ?, '{}', 'running', ?)",
-                (kind, orjson.dumps(spec).decode(), total, made_s),
-            )
-        return Job(int(cursor.lastrowid or 0), kind, spec, 0, total, {}, "running", made_s)
+            self._forget_notes_of_ended_jobs()  # a crash may have left some of a cancelled one
+            return self._jobs.add(kind, spec, total, made_s)
+
+    def cancel_job(self, id: int) -> bool:
+        """See `State.cancel_job`."""
+        with self._transaction():
+            is_cancelled = self._jobs.cancel(id)
+            self._forget_notes_of_ended_jobs()
+        return is_cancelled
 
     # --- reading ---
 
@@ -399,61 +289,15 @@ class StateFile:
 
     def settled_above_position(self) -> dict[int, set[int]]:
         """See `State.settled_above_position`."""
-        above = {}
-        for partition, (_, position) in self.positions().items():
-            rows = self._connection.execute(
-                "SELECT sequence FROM parked WHERE partition = ? AND sequence > ?", (partition, position)
-            )
-            above[partition] = self._outcomes.above(partition, position) | {sequence for (sequence,) in rows}
-        return above
+        return {
+            partition: self._outcomes.above(partition, position) | self.parked.above(partition, position)
+            for partition, (_, position) in self.positions().items()
+        }
 
     def furthest(self, partition: int) -> int:
         """See `State.furthest`."""
-        (last,) = self._connection.execute(
-            "SELECT max(coalesce((SELECT position FROM positions WHERE partition = ?1), 0),"
-            " coalesce((SELECT max(sequence) FROM parked WHERE partition = ?1), 0))",
-            (partition,),
-        ).fetchone()
-        return max(int(last), self._outcomes.furthest(partition))
-
-    def settled_payloads(self, job: int = 0) -> dict[Place, dict[str, str]]:
-        """See `State.settled_payloads`."""
-        settled: dict[Place, dict[str, str]] = {}
-        query = "SELECT partition, sequence, key, refused FROM settled_payloads WHERE job = ?"
-        for partition, sequence, key, refused in self._connection.execute(query, (job,)):
-            settled.setdefault(Place(partition, sequence), {})[key] = refused
-        return settled
-
-    def tries(self) -> dict[Place, Tries]:
-        rows = self._connection.execute("SELECT * FROM tries")
-        return {Place(partition, sequence): Tries(first, attempts) for partition, sequence, first, attempts in rows}
-
-    def parked_users(self) -> dict[str, ParkedUser]:
-        """See `State.parked_users`."""
-        rows = self._connection.execute("SELECT user_key, next_s, attempts FROM parked_users")
-        return {user_key: ParkedUser(next_s, attempts) for user_key, next_s, attempts in rows}
-
-    def parked_places(self) -> dict[str, set[Place]]:
-        """See `State.parked_places`."""
-        places: dict[str, set[Place]] = {}
-        rows = self._connection.execute("SELECT user_key, partition, sequence FROM parked")
-        for user_key, partition, sequence in rows:
-            places.setdefault(user_key, set()).add(Place(partition, sequence))
-        return places
-
-    def parked(self, user_key: str, limit: int) -> list[Record]:
-        """See `State.parked`."""
-        rows = self._connection.execute(
-            "SELECT partition, sequence, source, message_id, user_key, type, received_at_s, event FROM parked "
-            "WHERE user_key = ? ORDER BY partition, sequence LIMIT ?",
-            (user_key, limit),
-        )
-        return [Record(*row) for row in rows]
-
-    def oldest_parked_s(self) -> float | None:
-        """See `State.oldest_parked_s`."""
-        (oldest,) = self._connection.execute("SELECT min(received_at_s) FROM parked").fetchone()
-        return None if oldest is None else float(oldest)
+        _, position = self.positions().get(partition, (0, 0))
+        return max(position, self.parked.furthest(partition), self._outcomes.furthest(partition))
 
     def counts(self) -> Counter[tuple[str, str]]:
         return Counter(
@@ -463,15 +307,6 @@ class StateFile:
     def outcome(self, place: Place) -> Outcome | None:
         return self._outcomes.among(place.partition, place.sequence, place.sequence).get(place.sequence)
 
-    def parked_reason(self, place: Place) -> tuple[str, ParkedUser] | None:
-        """See `State.parked_reason`."""
-        row = self._connection.execute(
-            "SELECT reason, coalesce(u.next_s, 0), coalesce(u.attempts, 0) FROM parked LEFT JOIN parked_users u "
-            "USING (user_key) WHERE partition = ? AND sequence = ?",
-            (place.partition, place.sequence),
-        ).fetchone()
-        return (row[0], ParkedUser(row[1], row[2])) if row else None
-
     def earlier(self, partition: int, first: int, last: int) -> dict[int, Earlier]:
         """See `State.earlier`."""
         span = (partition, first, last)
@@ -480,10 +315,7 @@ class StateFile:
         found |= {sequence: each.kind for sequence, each in replays.items() if found.get(sequence) != "delivered"}
         _, position = self.positions().get(partition, (0, 0))
         found |= dict.fromkeys(set(range(max(first, position + 1), last + 1)) - found.keys(), "pending")
-        rows = self._connection.execute(
-            "SELECT sequence FROM parked WHERE partition = ? AND sequence BETWEEN ? AND ?", span
-        )
-        found |= dict.fromkeys((sequence for (sequence,) in rows), "pending")
+        found |= dict.fromkeys(self.parked.among(*span), "pending")
         return found | dict.fromkeys(self.letters.among(*span), "dead letter")
 
     def done_by(self, job: int, partition: int, first: int, last: int) -> set[int]:
@@ -495,24 +327,8 @@ class StateFile:
         return self._replays.among(place.partition, place.sequence, place.sequence).get(place.sequence)
 
     def jobs(self, state: str | None = None, id: int | None = None) -> list[Job]:
-        condition, values = where(("state = ?", state), ("id = ?", id))
-        rows = self._connection.execute(
-            f"SELECT id, kind, spec, cursor, total, counts, state, made_s, reasons FROM jobs WHERE {condition} ORDER BY id",
-            values,
-        )
-        return [
-            replace(Job(*row), spec=orjson.loads(row[2]), counts=orjson.loads(row[5]), reasons=orjson.loads(row[8]))
-            for row in rows
-        ]
-
-    def cancel_job(self, id: int) -> bool:
-        """Cancel a job that is not done; False where there is none of that number."""
-        with self._transaction():
-            changed = self._connection.execute(
-                "UPDATE jobs SET state = 'cancelled' WHERE id = ? AND state = 'running'", (id,)
-            ).rowcount
-            self._forget_notes_of_jobs()
-        return changed > 0
+        """See `State.jobs`."""
+        return self._jobs.find(state, id)
 
 
 def unusable(path: Path, error: Exception) -> StateUnusable:

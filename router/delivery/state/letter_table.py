@@ -11,6 +11,7 @@ import orjson
 from router.delivery.cause import cause_at, code_of
 from router.delivery.state.letters import EVERY, Choice, DeadLetter, Group
 from router.log.record import Record
+from router.suppressed import Suppressed
 
 _SAMPLE = 200
 """The most letters whose size is looked at."""
@@ -118,6 +119,15 @@ class LetterTable:
         ).fetchall()
         self._connection.executemany("DELETE FROM dead_letters WHERE id = ?", [(id,) for id, _ in rows])
         return len(rows), sum(events for _, events in rows)
+
+    def of(self, suppressed: Suppressed, after: int, last: int) -> list[tuple[int, int, str]]:
+        """Of the letters with ids above *after*, up to *last*, those of *suppressed*: id, sequence and reason."""
+        query = "SELECT id, sequence, reason, event FROM dead_letters WHERE id > ? AND id <= ?"
+        return [
+            (id, sequence, reason)
+            for id, sequence, reason, event in self._connection.execute(query, (after, last))
+            if event and suppressed.names_stored(event)  # one that the log lost is empty
+        ]
 
     # --- writing, within a transaction of the state's ---
 

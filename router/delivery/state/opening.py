@@ -11,7 +11,8 @@ from router.clock import Clock
 from router.delivery.assignment import Assignment
 from router.delivery.berth import LEFT_OUT_BY
 from router.delivery.ledger import Ledger
-from router.delivery.state.state import Changes, State, telling_trouble
+from router.delivery.state.changes import Changes
+from router.delivery.state.state import State, telling_trouble
 from router.delivery.state.states import States
 from router.delivery.worker import NOTES
 from router.errors import OperatorError
@@ -79,6 +80,6 @@ def _pass_over_disabled_time(state: State, now_s: float) -> None:
     disabled_since = state.meta("disabled_since_s")
     if disabled_since and not state.meta("blocked_since_s"):
         spent_s = max(0.0, now_s - float(disabled_since))
-        tries = {place: replace(each, first_s=each.first_s + spent_s) for place, each in state.tries().items()}
+        tries = {place: replace(each, first_s=each.first_s + spent_s) for place, each in state.notes.tries().items()}
         # At once: a start may take several tries, and the time counts once.
         state.commit(Changes(tries=tries, meta={"disabled_since_s": ""}))

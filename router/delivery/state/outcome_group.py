@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from router.delivery.state.state import Kind, Outcome, Place
+from router.delivery.state.changes import Kind, Outcome, Place
 
 MAX_SPAN: Final = 4_096
 """The most sequences from the first to the last of a group. A search for one event need look no further."""

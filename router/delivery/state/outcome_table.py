@@ -10,8 +10,8 @@ import struct
 from collections.abc import Iterable, Sequence, Set
 from typing import Final
 
+from router.delivery.state.changes import Outcome
 from router.delivery.state.outcome_group import MAX_SPAN, OutcomeGroup, group
-from router.delivery.state.state import Outcome
 from router.log.segments import PARTITION
 
 SCHEMA: Final = """

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Iterable, Set
 from typing import Final
 
+from router.delivery.state.changes import Outcome, Place, Replayed
 from router.delivery.state.outcome_group import MAX_SPAN, group
 from router.delivery.state.outcome_table import erase_reasons, pack, unpack
-from router.delivery.state.state import Outcome, Place, Replayed
 
 SCHEMA: Final = """
 CREATE TABLE replays (

@@ -1,4 +1,4 @@
-"""The state of one destination: what is kept of it, whoever keeps it, and the changes to it.
+"""The state of one destination: what is kept of it, whoever keeps it. What a commit changes of it is in `changes`.
 
     position ──── everything up to it is settled or parked
         │  above it: outcomes of events that settled early (a bounded window)
@@ -15,17 +15,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, Self
+from typing import Any, Literal, NamedTuple, Protocol
 
+from router.delivery.state.changes import Changes, Job, JobKind, Outcome, Place, Replayed
 from router.delivery.state.letter_table import LetterTable
-from router.delivery.state.letters import Choice, DeadLetter
+from router.delivery.state.letters import Choice
+from router.delivery.state.note_table import NoteTable
+from router.delivery.state.parked_table import ParkedTable
 from router.errors import OperatorError
-from router.log.record import Record
 from router.suppressed import Suppressed
 
-Kind = Literal["delivered", "skipped", "dead"]
-JobKind = Literal["replay", "retry"]
 Earlier = Literal["delivered", "skipped", "dead", "pending", "dead letter"]
 """What became of an event here before. "dead": its dead letter was discarded."""
 
@@ -41,89 +40,6 @@ class StateTaken(OperatorError):
         super().__init__(f"{label}: another router delivers to this destination since a moment ago. Ask again.")
 
 
-class Place(NamedTuple):
-    """Where an event lies in the log."""
-
-    partition: int
-    sequence: int
-
-    @classmethod
-    def of(cls, record: Record) -> Self:
-        """The place of *record*, which its first two fields hold."""
-        return cls._make(record[:2])
-
-
-class Outcome(NamedTuple):
-    """What finally became of one event here."""
-
-    place: Place
-    kind: Kind
-    reason: str
-    at_s: float
-
-
-class SettledPayload(NamedTuple):
-    """A settled payload of an event that has others under way. It is not sent again."""
-
-    place: Place
-    key: str
-    """See `router.payload_key`."""
-    refused: str
-    """Why it was refused; empty if it is delivered."""
-    job: int = 0
-    """The replay or retry that sent it; 0 for none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tries:
-    """When an unsettled event was first tried (Unix seconds, moved forward by time spent blocked), and how often since."""
-
-    first_s: float
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class ParkedUser:
-    """When the first parked event of a user is tried again (Unix seconds), and how often it has been tried.
-
-    "User" in the names of what is stored is a line (see `router.delivery.order`): a user, or a single event where no order is
-    kept.
-    """
-
-    next_s: float
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """What became of one event in the last replay that sent it."""
-
-    place: Place
-    job: int
-    kind: Kind
-    reason: str
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A replay or a retry of dead letters, and how far it has come.
-
-    Everything up to ``cursor``, a sequence or the id of a dead letter, is done. What is done beyond it is known from the log of
-    replays and the dead letters. ``counts`` and ``reasons`` say what became of the events.
-    """
-
-    id: int
-    kind: JobKind
-    spec: dict[str, Any]
-    cursor: int
-    total: int
-    counts: dict[str, int]
-    state: Literal["running", "done", "cancelled"]
-    made_s: float
-    reasons: dict[str, int] = field(default_factory=dict)
-
-
 class Erasure(NamedTuple):
     """What was erased of a state."""
 
@@ -137,38 +53,6 @@ class Erasure(NamedTuple):
     """The id of the last dead letter that was looked at; None: all is done."""
     job_reasons: frozenset[str] = frozenset()
     """Of what jobs count by reason: the names that were erased."""
-
-
-@dataclass(slots=True)
-class Changes:
-    """What one commit writes. Starts empty. `State.commit` writes all of it or nothing."""
-
-    positions: dict[int, int] = field(default_factory=dict)
-    outcomes: list[Outcome] = field(default_factory=list)
-    settled_payloads: list[SettledPayload] = field(default_factory=list)
-    tries: dict[Place, Tries] = field(default_factory=dict)
-    park: list[tuple[Record, str]] = field(default_factory=list)
-    unpark: list[Place] = field(default_factory=list)
-    parked_users: dict[str, ParkedUser | None] = field(default_factory=dict)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
-    revived: list[int] = field(default_factory=list)
-    """Dead letters that a retry delivered."""
-    refused_again: list[DeadLetter] = field(default_factory=list)
-    """Dead letters that were refused again in a retry, in their present form."""
-    replayed: list[Replayed] = field(default_factory=list)
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    jobs: dict[int, Job] = field(default_factory=dict)
-    """How far each job has come. A cancelled job stays cancelled."""
-    meta: dict[str, str] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return any(bool(getattr(self, name)) for name in self.__slots__)
-
-    @property
-    def copied_bytes(self) -> int:
-        """Of the events that are kept whole. All else takes a few bytes for each event."""
-        kept = [record for record, _ in self.park] + [letter.record for letter in self.dead_letters]
-        return sum(len(record.event) for record in kept)
 
 
 Hear = Callable[[str, tuple[Any, ...], Any], None]
@@ -187,6 +71,10 @@ class State(Protocol):
 
     letters: LetterTable
     """The dead letters, to look at. `commit`, `discard` and `erase` change them."""
+    parked: ParkedTable
+    """The parked events, to look at. `commit` and `erase` change them."""
+    notes: NoteTable
+    """What is known of events under way, to look at. `commit` writes it."""
 
     def close(self) -> None:
         """Let go of the state, so that somebody else may take it."""
@@ -261,33 +149,11 @@ class State(Protocol):
     def furthest(self, partition: int) -> int:
         """The last sequence that this state knows of: the position, or one settled or parked above it."""
 
-    def settled_payloads(self, job: int = 0) -> dict[Place, dict[str, str]]:
-        """For each event with payloads under way in that replay or retry (0: outside of them): the keys of its settled
-        payloads, and why each was refused ("" if it was not)."""
-
-    def tries(self) -> dict[Place, Tries]:
-        """For each event that has failed and is not settled."""
-
-    def parked_users(self) -> dict[str, ParkedUser]:
-        """For each parked user: when their turn comes."""
-
-    def parked_places(self) -> dict[str, set[Place]]:
-        """For each parked user: which events wait."""
-
-    def parked(self, user_key: str, limit: int) -> list[Record]:
-        """A user's first parked events, in order."""
-
-    def oldest_parked_s(self) -> float | None:
-        """When the oldest parked event was received, in Unix seconds."""
-
     def counts(self) -> Counter[tuple[str, str]]:
         """How many events or other things, by name and reason."""
 
     def outcome(self, place: Place) -> Outcome | None:
         """What became of the event; None if it has no outcome or that is no longer kept."""
-
-    def parked_reason(self, place: Place) -> tuple[str, ParkedUser] | None:
-        """Why the event is parked, and when its user's turn comes; None if it is not parked."""
 
     def earlier(self, partition: int, first: int, last: int) -> dict[int, Earlier]:
         """What became before of the events *first* to *last* (both included).

@@ -16,7 +16,8 @@ import structlog
 
 from router.clock import Clock
 from router.delivery.signal import Signal
-from router.delivery.state.state import Changes, State, StateTaken
+from router.delivery.state.changes import Changes
+from router.delivery.state.state import State, StateTaken
 from router.log.room import NO_RESERVE, Reserve
 
 _T = TypeVar("_T")

@@ -18,7 +18,7 @@ from router.delivery.jobs.course import (
     Course,
 )
 from router.delivery.jobs.selection import LOST
-from router.delivery.state.state import Job
+from router.delivery.state.changes import Job
 from router.delivery.transit import Transit
 from router.log.record import Record
 

@@ -10,8 +10,8 @@ import pytest
 
 from router.delivery.jobs.forecast import forecast
 from router.delivery.jobs.spec import ReplaySpec
+from router.delivery.state.changes import Job, Place
 from router.delivery.state.letters import EVERY
-from router.delivery.state.state import Job, Place
 from router.destination import Destination
 from router.event import Event
 from router.event_times import age_s

@@ -16,7 +16,8 @@ import pytest
 from router.delivery.jobs import course
 from router.delivery.jobs.spec import ReplaySpec, RetrySpec
 from router.delivery.order import IN_LANE, WAITED
-from router.delivery.state.state import Job, Place, State
+from router.delivery.state.changes import Job, Place
+from router.delivery.state.state import State
 from router.plugin import Dead, Judgement, Payload, Request, Response, Skip, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, batches, plugin
 
@@ -528,7 +529,7 @@ async def test_what_is_settled_of_an_event_before_a_stop_is_not_sent_again(
         [] if was_taken else [("400", ("send to profiles",))]
     )
     assert harness.books.unaccounted == 0
-    assert await harness.worker.ledger.ask(lambda state: state.settled_payloads(id)) == {}
+    assert await harness.worker.ledger.ask(lambda state: state.notes.settled_payloads(id)) == {}
 
 
 async def send_in_part(harness: Harness, kind: Literal["replay", "retry"], status: int) -> tuple[int, int]:

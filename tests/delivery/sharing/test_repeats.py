@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from router.delivery.sharing.repeats import Repeats
-from router.delivery.state.state import Changes, Outcome, Place
+from router.delivery.state.changes import Changes, Outcome, Place
 from router.log.record import Record
 from tests.delivery.harness import Harness, MemoryLog
 

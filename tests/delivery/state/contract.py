@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from router.delivery.cause import code_of
+from router.delivery.state.changes import Changes, Outcome, ParkedUser, Place, Replayed, SettledPayload, Tries
 from router.delivery.state.letters import Choice, DeadLetter
-from router.delivery.state.state import Changes, Outcome, ParkedUser, Place, Replayed, SettledPayload, State, Tries
+from router.delivery.state.state import State
 from router.log.record import Record
 
 OpenState = Callable[[], State]
@@ -31,11 +32,11 @@ def everything(state: State) -> dict[str, Any]:
     return {
         "positions": state.positions(),
         "above": state.settled_above_position(),
-        "settled_payloads": [state.settled_payloads(job) for job in range(3)],
-        "tries": state.tries(),
-        "parked": {user: state.parked(user, 100) for user in state.parked_places()},
-        "places": state.parked_places(),
-        "parked_users": state.parked_users(),
+        "settled_payloads": [state.notes.settled_payloads(job) for job in range(3)],
+        "tries": state.notes.tries(),
+        "parked": {user: state.parked.first_of(user, 100) for user in state.parked.places()},
+        "places": state.parked.places(),
+        "parked_users": state.parked.users(),
         "letters": state.letters.find(),
         "replayed": state.replayed(Place(0, 2)),
         "counts": state.counts(),
@@ -112,8 +113,8 @@ class StateContract:
             )
         )
 
-        assert state.parked_places() == {"u1": {Place(0, 3), Place(0, 5)}}
-        assert state.parked_users() == {"u1": ParkedUser(99.0, 2)}
+        assert state.parked.places() == {"u1": {Place(0, 3), Place(0, 5)}}
+        assert state.parked.users() == {"u1": ParkedUser(99.0, 2)}
         assert state.settled_above_position() == {0: {5, 6, 8}}
 
     def test_an_event_of_any_bytes_is_kept_whole(self, state: State) -> None:
@@ -122,7 +123,7 @@ class StateContract:
 
         state.commit(Changes(park=[(make_record(1, event=event), "404")], dead_letters=[letter]))
 
-        assert state.parked("u1", 1)[0].event == event
+        assert state.parked.first_of("u1", 1)[0].event == event
         assert state.letters.find()[0].record.event == event
 
     def test_a_known_partition_keeps_its_place(self, state: State) -> None:
@@ -334,7 +335,7 @@ class StateContract:
 
         state.commit(end)
 
-        assert state.settled_payloads(1) == {Place(0, 6): {"a/0": ""}}
+        assert state.notes.settled_payloads(1) == {Place(0, 6): {"a/0": ""}}
 
     def test_of_a_cancelled_retry_the_dead_letters_keep_what_is_delivered(self, state: State) -> None:
         """What was refused is for the next one."""
@@ -350,7 +351,7 @@ class StateContract:
         state.cancel_job(cancelled.id)
 
         assert [letter.settled for letter in state.letters.find()] == [("c", "a/0"), ()]
-        noted = [state.settled_payloads(job) for job in (0, cancelled.id, running.id)]
+        noted = [state.notes.settled_payloads(job) for job in (0, cancelled.id, running.id)]
         assert noted == [{Place(0, 7): {"a/0": ""}}, {}, {Place(0, 6): {"a/0": ""}}]
 
     def test_what_was_in_a_request_when_its_retry_was_cancelled_is_known_to_the_next_one(self, state: State) -> None:
@@ -363,7 +364,7 @@ class StateContract:
         state.add_job("retry", {"up_to": 9}, 9, 1.0)
 
         assert [letter.settled for letter in state.letters.find()] == [("a/0",)]
-        assert state.settled_payloads(job.id) == {}
+        assert state.notes.settled_payloads(job.id) == {}
 
     def test_a_cancelled_job_stays_so_whatever_is_written_of_it(self, state: State) -> None:
         job = state.add_job("replay", {"last": 9}, 9, 1.0)

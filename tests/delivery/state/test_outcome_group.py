@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.delivery.state.changes import Changes, Kind, Outcome, Place
 from router.delivery.state.file import StateFile
 from router.delivery.state.journal.operation import Operation, from_bytes, to_bytes
 from router.delivery.state.outcome_group import MAX_SPAN, OutcomeGroup, group
-from router.delivery.state.state import Changes, Kind, Outcome, Place
 
 
 def delivered(*sequences: int, at_s: float = 5.0) -> list[Outcome]:

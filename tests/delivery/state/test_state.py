@@ -14,10 +14,11 @@ import pytest
 from router.delivery.jobs.spec import ReplaySpec
 from router.delivery.state import file as state_file
 from router.delivery.state import schema as state_schema
+from router.delivery.state.changes import Changes, Outcome, Place, Replayed, SettledPayload
 from router.delivery.state.directory import StateDirectory
 from router.delivery.state.file import StateFile
 from router.delivery.state.schema import SCHEMA_VERSION, UPGRADES
-from router.delivery.state.state import Changes, Outcome, Place, Replayed, SettledPayload, StateUnusable
+from router.delivery.state.state import StateUnusable
 from router.errors import OperatorError
 from tests.delivery.state.contract import CHANGES, OpenState, StateContract, everything, make_letter, make_record
 
@@ -237,10 +238,10 @@ def test_settled_payloads_are_noted_in_a_file_of_the_first_version(path: Path, b
         connection.executescript(before)
 
     with closing(StateFile.open(path, LOG)) as state:
-        assert state.settled_payloads() == {}
+        assert state.notes.settled_payloads() == {}
         note = SettledPayload(Place(0, 8), "send purchase/0f3a55e0c1d29b84", "400 no")
         state.commit(Changes(settled_payloads=[note]))
-        assert state.settled_payloads() == {Place(0, 8): {"send purchase/0f3a55e0c1d29b84": "400 no"}}
+        assert state.notes.settled_payloads() == {Place(0, 8): {"send purchase/0f3a55e0c1d29b84": "400 no"}}
 
 
 def test_what_a_replay_did_before_the_upgrade_is_known_after_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +271,7 @@ def test_what_is_settled_of_events_under_way_at_the_upgrade_is_known_after_it(
             state._connection.execute("INSERT INTO settled_payloads VALUES (0, 5, 'send order', '400 no')")
 
     with closing(StateFile.open(path, LOG)) as state:
-        assert state.settled_payloads() == {Place(0, 5): {"send order": "400 no"}}
+        assert state.notes.settled_payloads() == {Place(0, 5): {"send order": "400 no"}}
 
 
 def test_what_replays_did_alike_is_kept_together(path: Path) -> None:

@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from router.delivery.state.changes import Changes, Job, Outcome, ParkedUser, Place, Replayed, SettledPayload, Tries
 from router.delivery.state.file import StateFile
 from router.delivery.state.letters import Choice, DeadLetter
 from router.delivery.state.outcome_group import OutcomeGroup, group
-from router.delivery.state.state import Changes, Job, Outcome, ParkedUser, Place, Replayed, SettledPayload, Tries
 from router.log.record import Record
 
 VERSION: Final = 3

@@ -25,13 +25,14 @@ from typing import Any, Final, Self
 
 import structlog
 
+from router.delivery.state.changes import Changes, Job, JobKind
 from router.delivery.state.file import StateFile
 from router.delivery.state.journal.entry import Assembler, BegunAnew, Draft, Entry, Hole
 from router.delivery.state.journal.entry import Kind as EntryKind
 from router.delivery.state.journal.journal import Journal, Overtaken
 from router.delivery.state.journal.operation import Operation, UnknownOperation, from_bytes, to_bytes
 from router.delivery.state.letters import Choice
-from router.delivery.state.state import Changes, Erasure, Hear, Job, JobKind, StateTaken, StateUnusable
+from router.delivery.state.state import Erasure, Hear, StateTaken, StateUnusable
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway
 from router.suppressed import Suppressed
