@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plugins.heap.property import property_name, to_property
+from plugins.heap.sandbox_rules import invalid_account, invalid_event, invalid_user
 from router.event import Event
 from router.explain import explain
 from router.plugin import GROUP_TRAITS, USER_TRAITS, camel_case, snake_case
@@ -214,3 +217,22 @@ def test_what_is_left_out_is_reported_and_the_rest_goes_on() -> None:
     assert [warning for warning in part["warnings"] if "traits.age" in warning]
     [request] = part["requests"]
     assert request["body"]["users"] == [{"identity": "u-17", "properties": {"plan": "gold"}}]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+names = st.sampled_from([*USER_TRAITS, *GROUP_TRAITS, "Id", "user_id", "url"]) | st.text(max_size=8)
+INVALID = {"identify": invalid_user, "group": invalid_account, "track": invalid_event, "page": invalid_event}
+
+
+@given(st.dictionaries(names, json_values, max_size=6))
+def test_whatever_a_caller_says_heap_takes_what_is_made_of_it(values: dict[str, Any]) -> None:
+    for call, invalid in INVALID.items():
+        event = make_event(call, userId="u", groupId="g", event="E", traits=values, properties=values)
+
+        [mapped, *_] = MAPPER.rehearse(account_id_property="company_id").map(event)
+
+        assert [invalid(payload.body) for payload in mapped.payloads] in ([""], [])
