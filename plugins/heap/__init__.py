@@ -11,6 +11,8 @@ from plugins.heap import events, mapping, wire
 from plugins.heap.settings import Settings
 from router.plugin import Action, BatchEndpoint, Harmless, Plugin, hookimpl
 
+# Properties are of a user or an account and not of events, and Heap joins the two whichever comes first: the order of the
+# endpoints is of no account.
 PLUGIN = Plugin(
     slug="heap",
     name="Heap",
@@ -32,6 +34,7 @@ PLUGIN = Plugin(
             pack=wire.pack_users,
             judge=wire.judge,
             max_events=wire.MAX_ITEMS,
+            is_independent=True,
         ),
         BatchEndpoint(
             name="accounts",
@@ -39,6 +42,7 @@ PLUGIN = Plugin(
             pack=wire.pack_accounts,
             judge=wire.judge,
             max_events=wire.MAX_ITEMS,
+            is_independent=True,
         ),
     ),
     actions=(

@@ -85,6 +85,11 @@ def test_requests_stay_within_the_limits() -> None:
     assert (users.max_events, accounts.max_events) == (1_000, 1_000)
 
 
+def test_properties_hold_up_no_events() -> None:
+    """With the others in order, requests of users cut the batches of events short, of which a minute has few."""
+    assert [endpoint.name for endpoint in PLUGIN.endpoints if not endpoint.is_independent] == ["events"]
+
+
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
