@@ -53,6 +53,7 @@ def header(request: Request) -> Any:
 SENT = [
     pytest.param("amplitude", "identify", YEAR_S, {}, id="amplitude: by its time"),
     pytest.param("mixpanel", "track", 0.0, {}, id="mixpanel: of any age"),
+    pytest.param("heap", "track", YEAR_S, {}, id="heap: by its time"),
     pytest.param("customerio", "track", 73 * HOUR_S, {}, id="customerio: too old for a campaign"),
     pytest.param("ga4", "track", 71 * HOUR_S, {}, id="ga4: within 72 hours"),
     pytest.param("facebook_conversions", "track", 47 * HOUR_S, {}, id="facebook: within a week"),
@@ -119,6 +120,7 @@ SKIPPED = [
     pytest.param("intercom", "identify", YEAR_S, {}, "may start a message", id="intercom"),
     pytest.param("hubspot", "identify", YEAR_S, {}, "may start a workflow", id="hubspot"),
     pytest.param("sendgrid", "identify", YEAR_S, {}, "may start an automation", id="sendgrid"),
+    pytest.param("userpilot", "track", YEAR_S, {}, "may show something", id="userpilot"),
 ]
 
 

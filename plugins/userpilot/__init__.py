@@ -1,0 +1,89 @@
+"""Userpilot: users, their companies and their events.
+
+Source: facts/vendors/userpilot.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plugins.userpilot import events, mapping, wire
+from plugins.userpilot.settings import Settings
+from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, Skip, hookimpl
+
+# Userpilot knows an event's user only once they were identified, so the endpoints are not independent.
+PLUGIN = Plugin(
+    slug="userpilot",
+    name="Userpilot",
+    aliases=("Userpilot Cloud (Actions)", "Userpilot Cloud"),
+    settings=Settings,
+    endpoints=(
+        BatchEndpoint(
+            name="users",
+            credentials=wire.credentials,
+            pack=wire.pack_user,
+            judge=wire.judge,
+            are_bodies_opaque=True,
+            rate_limit_per_s=wire.RATE_LIMIT_PER_S,
+            shared_rate="identify",
+        ),
+        BatchEndpoint(
+            name="companies",
+            credentials=wire.credentials,
+            pack=wire.pack_company,
+            judge=wire.judge,
+            are_bodies_opaque=True,
+            rate_limit_per_s=wire.RATE_LIMIT_PER_S,
+            shared_rate="identify",
+        ),
+        BatchEndpoint(
+            name="events",
+            credentials=wire.credentials,
+            pack=wire.pack_event,
+            judge=wire.judge,
+            are_bodies_opaque=True,
+            rate_limit_per_s=wire.RATE_LIMIT_PER_S,
+        ),
+    ),
+    actions=(
+        Action(
+            name="identify user",
+            on=("identify",),
+            endpoint="users",
+            table=mapping.USER,
+            build=mapping.build_user,
+        ),
+        Action(
+            name="identify company",
+            on=("group",),
+            endpoint="companies",
+            table=mapping.COMPANY,
+            build=mapping.build_company,
+        ),
+        Action(
+            name="add user to company",
+            on=("group",),
+            endpoint="users",
+            table=mapping.MEMBER,
+            build=mapping.build_member,
+        ),
+        Action(name="track event", on=("track",), endpoint="events", table=events.TRACK, build=events.build_track),
+        Action(
+            name="track view",
+            on=("page", "screen"),
+            endpoint="events",
+            table=events.VIEW,
+            build=events.build_view,
+        ),
+    ),
+    sandbox="plugins.userpilot.sandbox:UserpilotSandbox",
+    sandbox_settings={"api_key": "sandbox-key"},
+    website="https://userpilot.com",
+    historical=Skip("Userpilot takes it as of now, and may show something because of it"),
+    credential_check=CredentialCheck(request=wire.check_credentials, endpoint="users"),
+)
+
+
+@hookimpl
+def router_plugins() -> Sequence[Plugin]:
+    return [PLUGIN]
