@@ -121,6 +121,7 @@ SKIPPED = [
     pytest.param("hubspot", "identify", YEAR_S, {}, "may start a workflow", id="hubspot"),
     pytest.param("sendgrid", "identify", YEAR_S, {}, "may start an automation", id="sendgrid"),
     pytest.param("userpilot", "track", YEAR_S, {}, "may show something", id="userpilot"),
+    pytest.param("attio", "identify", YEAR_S, {}, "may start a workflow", id="attio"),
 ]
 
 

@@ -20,9 +20,9 @@ from router.registry import Registry
 from router.testing.samples import COMPANY, PERSON, make_event
 
 RESERVED = {"identify": (USER_TRAITS, PERSON), "group": (GROUP_TRAITS, COMPANY)}
-BESIDE: Document = {"email": "ada@example.test", "plan_tier": "gold"}
-"""Some vendors know people by email (of a group call it stands in the context), and some have nothing to send for an identify
-without traits."""
+BESIDE: Document = {"email": "ada@example.test", "plan_tier": "gold", "website": "https://example.test"}
+"""Some vendors know people by email (of a group call it stands in the context) or companies by their domain, and some have
+nothing to send for an identify without traits."""
 
 
 def cases() -> Iterator[Any]:
