@@ -119,6 +119,7 @@ SKIPPED = [
     pytest.param("intercom", "identify", YEAR_S, {}, "may start a message", id="intercom"),
     pytest.param("hubspot", "identify", YEAR_S, {}, "may start a workflow", id="hubspot"),
     pytest.param("sendgrid", "identify", YEAR_S, {}, "may start an automation", id="sendgrid"),
+    pytest.param("userlist", "track", YEAR_S, {}, "may start a campaign", id="userlist"),
     pytest.param("vero", "track", YEAR_S, {}, "may start a campaign", id="vero"),
 ]
 

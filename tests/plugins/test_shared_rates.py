@@ -11,6 +11,7 @@ SHARED = {
     "intercom": [{"contacts", "companies", "events"}],
     "klaviyo": [{"profiles", "members"}, {"profile jobs"}, {"events"}],
     "onesignal": [{"users", "identity"}, {"events"}],
+    "userlist": [{"users", "companies", "events"}],
     "vero": [{"users", "events", "tags", "subscriptions", "aliases"}],
     "zendesk": [{"users", "organizations", "merges"}, {"events"}],
 }
