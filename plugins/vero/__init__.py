@@ -45,8 +45,8 @@ PLUGIN = Plugin(
     endpoints=(
         _endpoint("users", wire.pack_one("POST", "users", "track")),
         _endpoint("events", wire.pack_one("POST", "events", "track")),
-        _endpoint("tags", wire.pack_one("PUT", "users", "tags", "edit"), wire.judge_known),
-        _endpoint("subscriptions", wire.pack_subscription, wire.judge_known),
+        _endpoint("tags", wire.pack_one("PUT", "users", "tags", "edit")),
+        _endpoint("subscriptions", wire.pack_subscription),
         _endpoint("aliases", wire.pack_one("PUT", "users", "reidentify"), wire.judge_alias),
     ),
     actions=(

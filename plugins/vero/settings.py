@@ -35,7 +35,7 @@ class Settings(PluginSettings):
         description="Send the anonymousId as the id of people without a userId. Each becomes a user of the project.",
     )
     requests_per_s: int = Field(
-        10, ge=1, le=100, description="How many requests a second the project may get. Vero publishes no number."
+        10, ge=1, le=1_000, description="How many requests a second the project may get. Vero publishes no number."
     )
 
     def vendor_url(self) -> str:

@@ -51,19 +51,14 @@ def pack_subscription(payloads: Sequence[Payload], settings: Settings) -> Reques
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """Read the answer to a user or an event, which Vero makes if it is not there.
+    """Read an answer. A user that is not there, and has to be for a tag or an unsubscription, may be on its way.
 
     Raises:
         UnreadableAnswer: a success with a page, such as a proxy's.
     """
-    return judge_by_status(response.unless_page(), payloads, blocked=MISPLACED)
-
-
-def judge_known(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """As `judge`, where the user has to be there: one that is not may be on its way, and is tried once more."""
     if _is_unknown_user(response):
         return [Later(describe(response), NOT_THERE_YET_S, NOT_THERE_ATTEMPTS)]
-    return judge(response, payloads, settings)
+    return judge_by_status(response.unless_page(), payloads, blocked=MISPLACED)
 
 
 def judge_alias(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:

@@ -17,8 +17,7 @@ ANSWERS: Answers = {
     404: [
         Answer(Blocked),
         Answer(Delivered, UNKNOWN, endpoint="aliases"),
-        Answer(Blocked, UNKNOWN, endpoint="users"),
-        Answer(Blocked, UNKNOWN, endpoint="events"),
+        *(Answer(Later, UNKNOWN, endpoint=name) for name in ("users", "events", "tags", "subscriptions")),
     ],
     413: Split,
     429: Later,
