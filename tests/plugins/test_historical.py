@@ -122,6 +122,8 @@ SKIPPED = [
     pytest.param("sendgrid", "identify", YEAR_S, {}, "may start an automation", id="sendgrid"),
     pytest.param("userpilot", "track", YEAR_S, {}, "may show something", id="userpilot"),
     pytest.param("attio", "identify", YEAR_S, {}, "may start a workflow", id="attio"),
+    pytest.param("userlist", "track", YEAR_S, {}, "may start a campaign", id="userlist"),
+    pytest.param("vero", "track", YEAR_S, {}, "may start a campaign", id="vero"),
 ]
 
 

@@ -12,6 +12,8 @@ SHARED = {
     "klaviyo": [{"profiles", "members"}, {"profile jobs"}, {"events"}],
     "onesignal": [{"users", "identity"}, {"events"}],
     "userpilot": [{"users", "companies"}, {"events"}],
+    "userlist": [{"users", "companies", "events"}],
+    "vero": [{"users", "events", "tags", "subscriptions", "aliases"}],
     "zendesk": [{"users", "organizations", "merges"}, {"events"}],
 }
 

@@ -1,0 +1,132 @@
+"""Identify and group calls: users, and the companies they are of.
+
+Source: facts/vendors/userlist.md sections 3 to 6.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, Final
+
+from plugins.userlist.settings import Settings
+from router.plugin import (
+    NESTED_TRAITS,
+    Converter,
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    Trait,
+    convert,
+    left_out,
+    make_room,
+    snake_case,
+)
+
+MAX_BYTES: Final = 100_000
+"""100 KB are the most that a request may have."""
+NOBODY: Final = Skip("no userId: Userlist knows users by that")
+
+
+def to_object(value: Any) -> Document:
+    """An object as it is; anything else is left out."""
+    if isinstance(value, dict):
+        return value
+    raise ValueError("expected an object")
+
+
+def _property(name: str, converter: Converter | None = None) -> Field:
+    return Trait(name, f"properties.{snake_case(name)}", converter)
+
+
+_ADDRESS: Final = (
+    *(
+        Trait(f"address.{part}", f"properties.address_{snake_case(part)}", convert.to_text)
+        for part in NESTED_TRAITS["address"]
+    ),
+    Trait("address", "properties.address", note="an address given as text, and whatever else is in it"),
+)
+
+USER: Final = Table(
+    (
+        Field("userId", "identifier"),
+        Trait("id", note="the userId is the user's `identifier`"),
+        Trait("email", "email", convert.to_email),
+        Trait("createdAt", "signed_up_at", convert.to_iso_utc),
+        Field(("traits.lastSeenAt", "traits.last_seen_at"), "last_seen_at", convert.to_iso_utc),
+        *map(_property, ("firstName", "lastName", "name", "username", "title", "gender", "description", "phone")),
+        *map(_property, ("avatar", "website")),
+        _property("age", convert.to_number),
+        _property("birthday", convert.to_iso_utc),
+        *_ADDRESS,
+        Trait("company", "company.properties", to_object, "whatever else is in it"),
+        Trait("company.id", "company.identifier", convert.to_id, "a property `company_id` without `companies`"),
+        Trait("company.name", "company.name", convert.to_text, "a property `company_name` without an id"),
+        Field(
+            ("traits.company.createdAt", "traits.company.created_at"),
+            "company.signed_up_at",
+            convert.to_iso_utc,
+        ),
+        *(
+            Trait(f"company.{part}", f"company.properties.{part}", note=f"a property `company_{part}` without an id")
+            for part in ("industry", "employee_count", "plan")
+        ),
+    ),
+    (Custom("traits", at="properties"),),
+)
+"""Of an identify. It is not known that Userlist reads a null as "clear this", so none is sent."""
+
+COMPANY: Final = Table(
+    (
+        Field("groupId", "identifier"),
+        Trait("id", note="the groupId is the company's `identifier`"),
+        Trait("name", "name", convert.to_text),
+        Trait("createdAt", "signed_up_at", convert.to_iso_utc),
+        *map(_property, ("industry", "employees", "plan", "description", "email", "phone", "website", "avatar")),
+        *_ADDRESS,
+    ),
+    (Custom("traits", at="properties"),),
+)
+"""Of a group call."""
+
+
+def build_user(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """What an identify says of the person and their company. A userId that is an email is theirs if the call tells none."""
+    if not event.user_id:
+        return NOBODY
+    if "email" not in fields:
+        with suppress(ValueError):
+            fields["email"] = convert.to_email(event.user_id)
+    company: Document = fields.get("company", {})
+    if company and not (settings.companies and "identifier" in company):
+        _tell_of_company(fields)
+    return sized(fields)
+
+
+def _tell_of_company(fields: Document) -> None:
+    """Make properties of the user of a company that can be none of its own."""
+    company: Document = fields.pop("company")
+    told = {"id": company.get("identifier"), "name": company.get("name"), "signed_up_at": company.get("signed_up_at")}
+    properties = {**told, **company.get("properties", {})}
+    flat = {f"company_{name}": value for name, value in properties.items() if value is not None}
+    fields["properties"] = {**fields.get("properties", {}), **flat}
+
+
+def build_company(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """A company, made if there is none, and that whoever made the call is of it."""
+    if not settings.companies:
+        return Skip("companies are not written (setting companies)")
+    if not event.group_id:
+        return Skip("the call names no group")
+    if event.user_id:
+        fields["relationships"] = [{"user": event.user_id}]
+    return sized(fields)
+
+
+def sized(body: Document) -> Payload:
+    """The payload of *body*, without its largest properties where it is more than Userlist takes."""
+    beyond = make_room(body, "properties", MAX_BYTES)
+    return Payload(body, notes=left_out(beyond, f"beyond the {MAX_BYTES} bytes that a request may have"))

@@ -1,0 +1,55 @@
+"""One request for each payload, and what the answers mean.
+
+Source: facts/vendors/userlist.md sections 1, 2, 6 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from plugins.userlist.settings import Settings
+from router.plugin import (
+    MISPLACED,
+    Bearer,
+    Blocked,
+    Credential,
+    Judgement,
+    Later,
+    Payload,
+    Request,
+    Response,
+    build_url,
+    describe,
+    judge_by_status,
+)
+
+REQUESTS_PER_S: Final = 1_000 / 60
+NOT_THERE_YET_S: Final = 10.0
+NOT_THERE_ATTEMPTS: Final = 2
+
+
+def credentials(settings: Settings) -> Sequence[Credential]:
+    return [Bearer(settings.push_key, scheme="Push")]
+
+
+def pack_one(path: str) -> Callable[[Sequence[Payload], Settings], Request]:
+    """The *pack* of an endpoint at *path*."""
+
+    def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
+        return Request("POST", build_url(settings.api_url, path), payloads[0].body)
+
+    return pack
+
+
+def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """Read the answer to a user, a company or an event. Where a 422 says that something must exist, it may be on its way.
+
+    Raises:
+        UnreadableAnswer: a success with a page, such as a proxy's.
+    """
+    if response.status == 403:
+        return Blocked(f"{describe(response)} (does the plan have companies? setting companies)")
+    if response.status == 422 and "must exist" in response.text:
+        return [Later(describe(response), NOT_THERE_YET_S, NOT_THERE_ATTEMPTS)]
+    return judge_by_status(response.unless_page(), payloads, blocked=MISPLACED)

@@ -1,0 +1,32 @@
+"""What the plugin makes of a call: the code that delivery runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plugins.userlist import PLUGIN
+from plugins.userlist.settings import Settings
+from router.destination import Destination
+from router.plugin import Event
+
+ADA = {"userId": "u-17"}
+ANON = {"anonymousId": "anon-5"}
+EMAIL = "ada@example.test"
+
+
+def make_settings(**given: Any) -> Settings:
+    return Settings.model_validate({"push_key": "sandbox-key", **given})
+
+
+def map_event(event: Event, **settings: Any) -> dict[str, list[Any] | str]:
+    """By action: the bodies of its payloads, or the reason why there are none."""
+    mapped = Destination("userlist", PLUGIN, make_settings(**settings)).map(event)
+    return {part.action.name: [payload.body for payload in part.payloads] or part.skipped for part in mapped}
+
+
+def body_of(event: Event, action: str, **settings: Any) -> Any:
+    """The body of the only payload of *action*."""
+    bodies = map_event(event, **settings)[action]
+    assert isinstance(bodies, list), bodies
+    [body] = bodies
+    return body
