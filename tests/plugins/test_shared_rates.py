@@ -11,6 +11,7 @@ SHARED = {
     "intercom": [{"contacts", "companies", "events"}],
     "klaviyo": [{"profiles", "members"}, {"profile jobs"}, {"events"}],
     "onesignal": [{"users", "identity"}, {"events"}],
+    "pipedrive": [{"persons", "organizations", "notes"}],
     "zendesk": [{"users", "organizations", "merges"}, {"events"}],
 }
 
