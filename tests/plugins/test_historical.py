@@ -109,6 +109,7 @@ SKIPPED = [
     pytest.param("braze", "track", YEAR_S, {}, "may start a campaign", id="braze"),
     pytest.param("iterable", "identify", YEAR_S, {}, "may start a journey", id="iterable"),
     pytest.param("onesignal", "identify", YEAR_S, {}, "may start a journey", id="onesignal"),
+    pytest.param("pipedrive", "identify", YEAR_S, {}, "may run because of it", id="pipedrive"),
     pytest.param("ga4", "track", 73 * HOUR_S, {}, "older than 72 hours", id="ga4: too old"),
     pytest.param("facebook_conversions", "track", 8 * 24 * HOUR_S, {}, "older than 168 hours", id="facebook: too old"),
     pytest.param("mailchimp", "identify", YEAR_S, {}, "may start an automation", id="mailchimp: a member"),
