@@ -17,7 +17,7 @@ class NotRunning(Exception):
 
 
 class BrokenOff(NotRunning):
-    """A daemon took the call and ended the connection without an answer. Nobody knows whether it carried it out."""
+    """A daemon listens, but the connection ended without an answer. Nobody knows whether it carried the call out."""
 
 
 class Client:
@@ -43,7 +43,7 @@ class Client:
 
         Raises:
             NotRunning: there is no daemon.
-            BrokenOff: it ended before it answered.
+            BrokenOff: it ended before it answered, or so many wait for it already that it takes no more.
             OperatorError: the daemon refuses the call, with its reason, or failed to carry it out.
             PermissionError: its socket belongs to another user.
         """

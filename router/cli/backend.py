@@ -132,8 +132,8 @@ async def _ask_router(client: Client, data: Path, operation: str, arguments: Map
         raise OperatorError(f"the router over {data} does not answer. {_STANDS_STILL}") from None
     except BrokenOff:
         raise OperatorError(
-            f"the router over {data} ended the connection before it answered: it stops, or has stopped. Nobody knows whether "
-            "it did what it was asked. Have a look before you ask again."
+            f"the router over {data} gave no answer: the connection ended. It has stopped, or stands still: see whether "
+            "GET /health answers. Nobody knows whether it did what it was asked, so have a look before you ask again."
         ) from None
 
 

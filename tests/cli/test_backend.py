@@ -7,7 +7,7 @@ import json
 import socket
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +62,26 @@ def test_a_router_that_ends_the_connection_does_not_pass_for_none(config: Path, 
         ending.result()
 
     assert (asked.code, asked.out) == (2, "")
-    assert asked.err.startswith(
-        f"the router over {data} ended the connection before it answered: it stops, or has stopped."
-    )
+    assert asked.err.startswith(f"the router over {data} gave no answer: the connection ended.")
+
+
+def test_a_router_for_which_too_many_wait_does_not_pass_for_none(config: Path) -> None:
+    """One that stands still, while a monitor asks it again and again."""
+    data = config.parent / "var"
+    data.mkdir()
+    with socket.socket(socket.AF_UNIX) as server, ExitStack() as waiting:
+        server.bind(str(data / "admin.sock"))
+        server.listen(1)
+        with suppress(BlockingIOError):
+            while True:
+                connection = waiting.enter_context(socket.socket(socket.AF_UNIX))
+                connection.setblocking(False)
+                connection.connect(str(data / "admin.sock"))
+
+        asked = run_command("status", "--config", config)
+
+    assert (asked.code, asked.out) == (2, "")
+    assert asked.err.startswith(f"the router over {data} gave no answer: the connection ended.")
 
 
 def test_a_receipt_that_does_not_come_is_told_of(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
