@@ -49,7 +49,9 @@ def test_a_rate_that_holds_requests_up_is_named(stage: Stage) -> None:
         until(lambda: router.books("mixpanel")["delivered"] == 1, "one request leaves")
 
     status = " ".join(stage.command("status").out.split())
+    [entry] = stage.command("trace", "m-2", "--json").json["events"][0]["destinations"]
 
+    assert (entry["outcome"], entry["reason"]) == ("pending", "its rate holds the destination up (delivery.rate_limit)")
     assert "mixpanel: its rate holds it up (delivery.rate_limit): the next request may leave in" in status
 
 
