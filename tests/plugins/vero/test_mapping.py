@@ -152,6 +152,9 @@ def test_groups_may_be_left_out() -> None:
             id="traits win",
         ),
         pytest.param(
+            {"timezone": "-5.5"}, {"timezone": "Europe/London"}, {"timezone": -5.5}, id="a zone in hours wins"
+        ),
+        pytest.param(
             {}, {"timezone": "GMT+02:00", "ip": "203.0.113.7"}, {}, id="no name of a time zone, and no address"
         ),
     ],
