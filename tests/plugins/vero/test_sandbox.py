@@ -13,8 +13,8 @@ from plugins.vero import PLUGIN
 from plugins.vero.sandbox import VeroSandbox
 from router.plugin import Blocked, Delivered, Later, Response
 from router.plugin.sandbox import Fault
-from router.testing import Rehearsal, StandIn, make_event, open_stand_in
-from tests.plugins.vero.samples import ADA, EMAIL, make_settings
+from router.testing import StandIn, make_event, open_stand_in
+from tests.plugins.vero.samples import ADA, EMAIL, MAPPER
 
 TOKEN = {"auth_token": "sandbox-token"}
 ROUTES = [
@@ -221,9 +221,6 @@ names = st.text(max_size=8) | st.sampled_from(
 )
 
 
-MADE = {flat: Rehearsal(PLUGIN, make_settings(flatten_objects=flat)) for flat in (False, True)}
-
-
 @given(
     st.dictionaries(names, json_values, max_size=6),
     st.dictionaries(st.sampled_from(["locale", "timezone", "device", "os", "userAgent"]), json_values),
@@ -237,7 +234,7 @@ def test_whatever_comes_vero_finds_nothing_wrong(bag: dict[str, Any], context: d
         make_event("track", **ADA, event="E", properties=bag, context=context),
     ]
     for call in calls:
-        [(_, endpoint, payload)] = MADE[flat].payloads(call)
+        [(_, endpoint, payload)] = MAPPER.rehearse(flatten_objects=flat).payloads(call)
         (vero.track_event if endpoint.name == "events" else vero.track_user)(payload.body)
 
     assert [entry["kind"] for entry in vero.accepted] == ["user", "user", "event"]
