@@ -17,13 +17,16 @@ ATTRIBUTE: Final = re.compile(rf"(?P<slug>[A-Za-z0-9_-]+)(:(?P<type>{'|'.join(TY
 _READ_ONLY: Final = frozenset({"created_at", "created_by", "record_id"})
 FILLED: Final[Mapping[str, frozenset[str]]] = {
     "person_attributes": frozenset(
-        {"email_addresses", "name", "phone_numbers", "job_title", "description", "primary_location", "company"}
+        {
+            *("email_addresses", "name", "phone_numbers", "job_title"),
+            *("description", "primary_location", "company", "avatar_url"),
+        }
     ),
     "user_attributes": frozenset({"user_id", "primary_email_address", "person", "workspace"}),
     "company_attributes": frozenset({"domains", "name", "description", "primary_location"}),
     "workspace_attributes": frozenset({"workspace_id", "name", "avatar_url", "company", "users"}),
 }
-"""By setting: the attributes that are filled without it."""
+"""By setting: the attributes that are filled without it; a person's `avatar_url` by Attio itself, which takes none."""
 
 
 class Settings(PluginSettings):

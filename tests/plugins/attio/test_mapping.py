@@ -281,6 +281,7 @@ def test_ids_and_parts_of_traits_may_be_named() -> None:
         pytest.param(
             {"company_attributes": {"createdAt": "created_at"}}, "created_at is filled already", id="read-only"
         ),
+        pytest.param({"person_attributes": {"avatar": "avatar_url"}}, "avatar_url is filled already", id="Attio's own"),
         pytest.param({"user_attributes": {"plan": "plan"}}, "without use_users_object", id="users are off"),
         pytest.param(
             {"workspace_attributes": {"plan": "plan"}}, "without use_workspaces_object", id="workspaces are off"
