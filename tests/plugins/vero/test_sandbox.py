@@ -158,7 +158,7 @@ async def test_a_user_s_story_is_taken() -> None:
         for each in (
             make_event("track", anonymousId="anon-5", event="Viewed"),
             make_event("alias", **ADA, previousId="anon-5", anonymousId="anon-5"),
-            make_event("identify", **ADA, traits={"email": EMAIL, "phone": "+442079460958"}, integrations=tags),
+            make_event("identify", **ADA, traits={"email": EMAIL, "phone": "+44 20 7946 0958"}, integrations=tags),
             make_event("track", **ADA, event="Order Completed", properties={"total": 5}),
             make_event("group", **ADA, groupId="acme-1", traits={"name": "Acme"}),
             make_event("track", **ADA, event="Unsubscribe"),
@@ -170,7 +170,7 @@ async def test_a_user_s_story_is_taken() -> None:
                 "id": "u-17",
                 "email": EMAIL,
                 "phone_number": "+442079460958",
-                "data": {"phone": "+442079460958", "group": {"id": "acme-1", "name": "Acme"}},
+                "data": {"phone": "+44 20 7946 0958", "group": {"id": "acme-1", "name": "Acme"}},
                 "channels": [],
                 "tags": ["a"],
                 "is_subscribed": False,
