@@ -179,6 +179,15 @@ def test_a_group_call_that_a_mapping_took_the_group_from_is_not_sent() -> None:
 # --- explain ---
 
 
+@pytest.mark.parametrize("name", ["Heap", "Heap Cloud", "Heap Cloud (Actions)"])
+def test_each_of_segment_s_names_for_heap_keeps_an_event_from_it(name: str) -> None:
+    event = make_event("track", userId="u-17", event="E", integrations={name: False})
+
+    [part] = explain(event, [MAPPER.rehearse().destination])["destinations"]
+
+    assert part["decision"] == "skip"
+
+
 def test_what_is_left_out_is_reported_and_the_rest_goes_on() -> None:
     event = make_event("identify", userId="u-17", traits={"user_id": 1, "age": "old", "plan": "gold"})
 
