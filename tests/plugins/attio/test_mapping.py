@@ -209,6 +209,7 @@ def test_what_is_skipped_says_why(
     ("traits", "left_out"),
     [
         ({"email": EMAIL, "company": "Acme"}, "Attio finds a company by its domain alone; left out: company"),
+        ({"email": EMAIL, "name": "Ada"}, "traits.name: a name of one word has no last name; left out"),
         (
             {"email": EMAIL, "phone": "020 7946"},
             "Attio takes no phone number whose country is not told; left out: phone",
@@ -218,7 +219,7 @@ def test_what_is_skipped_says_why(
             "Attio finds a person by an email alone; left out: job_title, company",
         ),
     ],
-    ids=["a company without a domain", "a phone without a country", "a person without an email"],
+    ids=["a company without a domain", "a last name", "a phone without a country", "a person without an email"],
 )
 def test_explain_tells_what_is_left_out(traits: dict[str, Any], left_out: str) -> None:
     rehearsal = rehearse(**USERS, user_attributes={"plan": "plan"})
