@@ -33,6 +33,7 @@ _TRUNK_ZERO = re.compile(r"^(\s*(?:\+|00)(?!39|378)[0-9]{1,3})\s*\(0\)")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _CURRENCY_SIGNS = "$€£¥"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_WITH_HOST = re.compile("([a-z][a-z0-9+.-]*:)?//")
 _CURRENCY = re.compile("[A-Z]{3}")
 _COUNTRY = re.compile("[A-Z]{2}")
 _TIMEZONE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(/[A-Za-z0-9_+-]+)*")
@@ -275,6 +276,15 @@ def to_host(value: Any) -> str:
     return host
 
 
+def to_domain(value: Any) -> str:
+    """The domain of a website, without ``www.``. The website may lack its ``https://``, as where people type it themselves."""
+    text = to_lower(value)
+    domain = to_host(text if _WITH_HOST.match(text) else f"//{text}").removeprefix("www.").strip(".")
+    if "." not in domain or any(map(str.isspace, domain)):
+        raise ValueError("expected a domain, or an address with one")
+    return domain
+
+
 def _host_of(text: str) -> str | None:
     """The host of an address. Only its start is looked at: Python caches the texts that it splits, whole."""
     return urlsplit(text[:_LONGEST_KEPT]).hostname
@@ -390,7 +400,7 @@ def to_last_name(value: Any) -> str:
     """The part of a full name after its first blank: ``Lee Ray`` of ``Ann Lee Ray``. A single word is refused."""
     _, last = _name_parts(value)
     if not last:
-        raise ValueError("expected a name of more than one word")
+        raise ValueError("a name of one word has no last name")
     return last
 
 
