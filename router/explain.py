@@ -29,6 +29,7 @@ from router.plugin import (
     QueryKey,
     Request,
     Signature,
+    SigV4,
     Step,
 )
 from router.plugin.credential import with_field, with_path
@@ -263,5 +264,7 @@ def _hidden_headers(credential: Credential) -> Mapping[str, str]:
             return {name: HIDDEN}
         case Signature():
             return {"(signature)": "computed over the body when it is sent"}
+        case SigV4():
+            return {"Authorization": f"AWS4-HMAC-SHA256 {HIDDEN}"}
         case _:
             return {}

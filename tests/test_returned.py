@@ -34,6 +34,7 @@ from router.plugin import (
     Request,
     Response,
     Signature,
+    SigV4,
     Skip,
     Split,
     Step,
@@ -268,6 +269,7 @@ GOOD: list[Credential] = [
     BodyField("a.b", SECRET),
     OAuth2("https://vendor.test/token", SECRET, SECRET, host_suffixes=(".vendor.test",)),
     Signature(lambda signing: {}),
+    SigV4(SECRET, SECRET, "region-1", "service"),
 ]
 
 

@@ -22,6 +22,7 @@ from router.plugin import (
     PluginSettings,
     QueryKey,
     Signature,
+    SigV4,
 )
 from router.plugin.historical import describe_historical
 from router.traits import GROUP_TRAITS, USER_TRAITS
@@ -35,6 +36,7 @@ _CREDENTIALS: Mapping[type, str] = {
     PathKey: "secret address",
     QueryKey: "key in the address",
     Signature: "signature",
+    SigV4: "AWS signature",
 }
 
 HEAD = """# Destinations
