@@ -29,8 +29,8 @@ from router.plugin import (
     is_outage,
 )
 
-MAX_BYTES: Final = 5_000_000
-"""Far below what a single PUT takes: it is compressed and signed at one go, and all else waits meanwhile."""
+MAX_BYTES: Final = 2_000_000
+"""Far below what a single PUT takes: it is compressed at one go, and for those 40 ms all else in the process waits."""
 BATCH_WAIT_S: Final = 60.0
 RATE_LIMIT_PER_S: Final = 3_500.0
 """Of one prefix, at Amazon's."""
