@@ -91,7 +91,7 @@ class Worker:
         self.pace = outlet.pace
         self._changed = outlet.changed
         """Notified when there may be room in the window, a change of pace or an empty lane."""
-        self._batch_wait_s = max(map(options.batch_wait_of, destination.endpoints.values()))
+        self._batch_wait_s = max(map(options.batch_wait_of, destination.endpoints.values()), default=0.0)
         self._tasks: list[asyncio.Task[None]] = []
         self._readers: list[asyncio.Task[None]] = []
         self._is_stopping = False

@@ -10,7 +10,7 @@ import hmac
 import time
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 from yarl import URL
 
@@ -57,4 +57,4 @@ def _query(query: str) -> str:
 
 
 def _encode(part: str) -> str:
-    return quote(unquote(part), safe="")
+    return quote(unquote_to_bytes(part), safe="")
