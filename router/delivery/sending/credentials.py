@@ -27,7 +27,7 @@ from router.plugin import (
     SigV4,
 )
 from router.plugin.credential import basic_token, encode_path, with_field, with_path
-from router.plugin.request import encode_form, set_content_type
+from router.plugin.request import encode_form, encode_lines, set_content_type, set_encoding
 
 
 def add_credentials(
@@ -68,11 +68,11 @@ def add_credentials(
                 signers.append(credential)
     body = None
     if json is not None:
-        body = encode_form(json) if request.form else orjson.dumps(json)
+        body = encode_form(json) if request.form else encode_lines(json) if request.lines else orjson.dumps(json)
         set_content_type(headers, request)
         if request.gzip:
             body = gzip.compress(body, compresslevel=1, mtime=0)
-            headers["Content-Encoding"] = "gzip"
+        set_encoding(headers, request)
     for sign in signatures:
         try:
             headers |= sign(Signing(body or b"", id, now_s))
