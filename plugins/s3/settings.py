@@ -54,7 +54,7 @@ class Settings(PluginSettings):
         le=MAX_BATCH,
         description="The most events in an object. How long one waits to be full is for `delivery: {batch_wait: …}` to say.",
     )
-    gzip: bool = Field(True, description="Compress objects, whose keys end in `.json.gz` then.")
+    gzip: bool = Field(True, description="Compress objects, whose keys end in `.ndjson.gz` then.")
     sse: Literal["none", "AES256", "aws:kms"] = Field(
         "none", description="How the service is asked to encrypt objects; `none` leaves it to the bucket."
     )

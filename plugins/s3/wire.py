@@ -71,10 +71,12 @@ def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
     day, _, hour = payloads[0].group.partition("T")
     began = re.sub("[^0-9TZ]", "", payloads[0].key.partition(" ")[0])
     digest = hashlib.sha256("\n".join(payload.key for payload in payloads).encode("utf-8", "replace")).hexdigest()
-    ending = ".json.gz" if settings.gzip else ".json"
+    ending = ".ndjson.gz" if settings.gzip else ".ndjson"
     url = _url(settings, f"day={day}", f"hr={hour}", f"{began}-{digest[:32]}{ending}")
     body = [payload.body for payload in payloads]
-    return Request("PUT", url, body, _headers(settings), gzip=settings.gzip, timeout_s=TIMEOUT_S)
+    packed = {"Content-Type": "application/gzip"} if settings.gzip else {}
+    headers = {**_headers(settings), **packed}
+    return Request("PUT", url, body, headers, gzip=settings.gzip, lines=True, timeout_s=TIMEOUT_S)
 
 
 def check_credentials(settings: Settings) -> Request:
