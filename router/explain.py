@@ -29,10 +29,11 @@ from router.plugin import (
     QueryKey,
     Request,
     Signature,
+    SigV4,
     Step,
 )
 from router.plugin.credential import with_field, with_path
-from router.plugin.request import encode_form, set_content_type
+from router.plugin.request import encode_form, set_content_type, set_encoding
 from router.plugin_calls import CredentialsFailed
 
 HIDDEN = "********"
@@ -209,8 +210,7 @@ def _show(request: Request, destination: Destination, action: Action, told: Coll
     method, url, headers, body = _hide(made, destination.calls.guard.hide, told)
     if body is not None:
         set_content_type(headers, request)
-        if request.gzip:
-            headers["Content-Encoding"] = "gzip"
+        set_encoding(headers, request)
     for credential in destination.calls.credentials(destination.endpoints[action.endpoint]):
         headers |= _hidden_headers(credential)
         if isinstance(credential, QueryKey):
@@ -263,5 +263,7 @@ def _hidden_headers(credential: Credential) -> Mapping[str, str]:
             return {name: HIDDEN}
         case Signature():
             return {"(signature)": "computed over the body when it is sent"}
+        case SigV4():
+            return {"Authorization": f"AWS4-HMAC-SHA256 {HIDDEN}"}
         case _:
             return {}

@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import product
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from router.plugin import Basic, Bearer, BodyField, Credential, HeaderKey, OAuth2, PathKey, QueryKey
+from router.plugin import Basic, Bearer, BodyField, Credential, HeaderKey, OAuth2, PathKey, QueryKey, SigV4
 from router.plugin.credential import basic_token, encode_path
 
 _SHORTEST = 8
@@ -23,12 +24,18 @@ _SIGNS_IN_JSON = ("<>&", "<>&='", "<>&'+`")
 """Characters that some JSON writers escape as well, so that a page can hold the text: Go's, Gson's, .NET's."""
 
 
-def mask(answer: bytes, credentials: Sequence[Credential], tokens: Mapping[OAuth2, str]) -> bytes:
-    """*answer* without the secrets that were sent, in any spelling.
+def mask(
+    answer: bytes,
+    credentials: Sequence[Credential],
+    tokens: Mapping[OAuth2, str],
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
+    """*answer* without the secrets that were sent, in any spelling, and without the signature among the *headers* sent.
 
     Short secrets and plain numbers stay: they are worth little as secrets, and an answer may hold them by chance.
     """
-    return _mask(answer, secrets_of(credentials, tokens))
+    signature = headers.get("Authorization", "").partition("Signature=")[2]
+    return _mask(answer, (*secrets_of(credentials, tokens), signature))
 
 
 def mask_text(text: str, secrets: Iterable[str]) -> str:
@@ -74,6 +81,8 @@ def secrets_of(credentials: Iterable[Credential], tokens: Mapping[OAuth2, str]) 
             case HeaderKey(_, value):
                 header = value.get_secret_value()
                 yield from (header, header.partition(" ")[2])  # a vendor echoes a key without the scheme before it
+            case SigV4(id, key, _, _, session_token):
+                yield from (session_token.get_secret_value(), key.get_secret_value(), id.get_secret_value())
             case Bearer(secret) | QueryKey(_, secret) | BodyField(_, secret):
                 yield secret.get_secret_value()
 

@@ -47,6 +47,8 @@ MAX_KEY = 10_000
 """Characters of a payload's key and group together."""
 MAX_TIMEOUT_S = 600.0
 """As for an operator's ``delivery.timeout``."""
+MAX_BATCH_WAIT_S = 60.0
+"""As for an operator's ``delivery.batch_wait``."""
 MAX_WARNINGS = 20
 """The most warnings of one verdict or payload that are logged."""
 MAX_CREDENTIALS = 20
@@ -76,6 +78,9 @@ def endpoint(value: Any) -> Endpoint:
     if isinstance(found, BatchEndpoint):
         _expect_count("max_events", found.max_events)
         _expect_count("max_bytes", found.max_bytes)
+        wait_s = found.batch_wait_s
+        if not (_is_number(wait_s) and 0 <= wait_s <= MAX_BATCH_WAIT_S):
+            raise BadReturn(f"made batch_wait_s {_show(wait_s)}, expected seconds, at most {MAX_BATCH_WAIT_S:g}")
         if not isinstance(found.are_bodies_opaque, bool):
             raise BadReturn(f"made are_bodies_opaque {_show(found.are_bodies_opaque)}, expected True or False")
         if found.max_payload_bytes is not None:

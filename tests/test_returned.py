@@ -34,6 +34,7 @@ from router.plugin import (
     Request,
     Response,
     Signature,
+    SigV4,
     Skip,
     Split,
     Step,
@@ -268,6 +269,7 @@ GOOD: list[Credential] = [
     BodyField("a.b", SECRET),
     OAuth2("https://vendor.test/token", SECRET, SECRET, host_suffixes=(".vendor.test",)),
     Signature(lambda signing: {}),
+    SigV4(SECRET, SECRET, "region-1", "service"),
 ]
 
 
@@ -350,6 +352,8 @@ def batches(**limits: Any) -> BatchEndpoint:
         pytest.param(batches(max_events="9"), "max_events '9'", id="events in a text"),
         pytest.param(batches(max_bytes=-1), "max_bytes -1", id="less than no bytes"),
         pytest.param(batches(max_payload_bytes=0), "max_payload_bytes 0", id="payloads of nothing"),
+        pytest.param(batches(batch_wait_s=61.0), "batch_wait_s 61.0", id="a batch that never leaves"),
+        pytest.param(batches(batch_wait_s=None), "batch_wait_s None", id="no time to wait"),
         pytest.param(batches(rate_limit_per_s=0), "rate_limit_per_s 0", id="never"),
         pytest.param(batches(rate_limit_per_s=1e-9), "rate_limit_per_s 1e-09", id="as good as never"),
         pytest.param(batches(rate_limit_per_s=math.nan), "rate_limit_per_s nan", id="no number"),

@@ -27,7 +27,7 @@ from router.delivery.sending.credentials import add_credentials
 from router.delivery.sending.send import CredentialsRefused
 from router.destination import Destination
 from router.errors import OperatorError
-from router.plugin import Bearer, Credential, HeaderKey, Request
+from router.plugin import Bearer, Credential, HeaderKey, Request, SigV4
 from router.registry import Registry
 
 _SOMEWHERE = "http://127.0.0.1"
@@ -109,12 +109,12 @@ def _look_at(destinations: Iterable[Destination]) -> None:
 
 
 def _look_at_headers(destination: str, credentials: Iterable[Credential]) -> None:
-    """Check that those which are sent as they are fit into a header: a file may hold more than one line.
+    """Check that those which are sent as they are, or in part, fit into a header: a file may hold more than one line.
 
     Raises:
         OperatorError: one doesn't.
     """
-    as_they_are = [each for each in credentials if isinstance(each, Bearer | HeaderKey)]
+    as_they_are = [each for each in credentials if isinstance(each, Bearer | HeaderKey | SigV4)]
     try:
         add_credentials(Request("GET", _SOMEWHERE), as_they_are, {}, "", 0)
     except CredentialsRefused as error:

@@ -52,8 +52,12 @@ class Delivery(Section):
         le=90 * DAY_S,
         description="How long an event is tried, from its first attempt, not counting time blocked; then it is a dead letter.",
     )
-    batch_wait_s: Seconds = Field(
-        0.1, alias="batch_wait", ge=0, le=60, description="How long a batch that isn't full waits for more."
+    batch_wait_s: Seconds | None = Field(
+        None,
+        alias="batch_wait",
+        ge=0,
+        le=60,
+        description="How long a batch that isn't full waits for more; if not given, 100ms or what the plugin declares.",
     )
     max_parked: Whole = Field(
         10_000, ge=1, le=1_000_000, description="Events waiting apart for another try; at this many the reader stops."

@@ -34,6 +34,8 @@ class Lane:
         """Events held back only by an earlier one of their line, counted since `Lanes` last looked."""
         self._bytes = 0
         """Size of what is queued."""
+        self.is_hurried = False
+        """Nothing more comes before the next batch has left."""
         self.batch_limit: int | None = None
         """Lowered while a failing batch is narrowed down to the item at fault. None: the endpoint's own limit."""
         self._alone = 0
@@ -50,6 +52,7 @@ class Lane:
     def take(self) -> list[Item]:
         """The next batch: payloads of one endpoint and group, within the endpoint's limits, in order per line; or one
         payload of a suspect."""
+        self.is_hurried = False
         if not self.queue:
             return []
         first = self.queue[0]

@@ -20,6 +20,7 @@ from router.delivery.suspects import Suspects
 from router.delivery.transit import Item, Transit
 from router.delivery.under_way import UnderWay
 from router.log.interface import Log
+from router.plugin.endpoint import USUAL_BATCH_WAIT_S
 
 Spawn = Callable[[Coroutine[None, None, None], str], object]
 """Starts a task with that name that never ends by itself."""
@@ -119,13 +120,23 @@ class Lanes:
                 await self._deliver(lane, batch)
 
     async def _linger(self, lane: Lane, filled: Signal) -> None:
-        """Give a batch a moment to fill."""
-        until = self._clock.monotonic() + self._options.batch_wait_s
+        """Give a batch time to fill."""
+        began = self._clock.monotonic()
         while len(lane) and not lane.is_full():
-            wait_s = until - self._clock.monotonic()
+            longest_s = self._options.batch_wait_of(lane.queue[0].endpoint)
+            if lane.is_hurried:
+                longest_s = min(longest_s, USUAL_BATCH_WAIT_S)  # other lanes may make room meanwhile
+            wait_s = began + longest_s - self._clock.monotonic()
             if wait_s <= 0:
                 return
             await filled.wait(wait_s)
+
+    def hurry(self, are_replays: bool) -> None:
+        """There is no room for more events before some of those in the lanes have left: let no batch wait for long."""
+        for lane, filled in self._lanes.values():
+            if lane.is_replay == are_replays and len(lane) and not lane.is_hurried:
+                lane.is_hurried = True
+                filled.notify()
 
     async def _take_batch(self, lane: Lane) -> list[Item]:
         """Wait for the pace, then take what is there."""

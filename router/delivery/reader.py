@@ -54,10 +54,11 @@ class Reader:
         is_repeat: Callable[[Record], bool] | None,
         suppressed: Suppressed,
         take_up: Callable[[Transit], None],
+        hurry: Callable[[], None],
         rounds: Rounds,
     ) -> None:
-        """*is_repeat* says whether a record repeats an earlier one of the log. Events of *suppressed* are not put by.
-        Readers of other destinations share *rounds*."""
+        """*is_repeat* says whether a record repeats an earlier one of the log. Events of *suppressed* are not put by. *hurry*
+        is called where there is no room for more events. Readers of other destinations share *rounds*."""
         self._log = log
         self._ledger = ledger
         self._under_way = under_way
@@ -71,6 +72,7 @@ class Reader:
         self._is_repeat = is_repeat
         self._suppressed = suppressed
         self._take_up = take_up
+        self._hurry = hurry
         self._rounds = rounds
         self._shed_up_to: dict[int, int] = {}
         self._logger = structlog.get_logger().bind(destination=ledger.name)
@@ -85,6 +87,7 @@ class Reader:
         window = self._ledger.windows[partition]
         while True:
             while not self._room and not self._is_shedding(partition):
+                self._hurry()
                 await self._changed.wait()
             while self._ledger.unwritten > MAX_UNWRITTEN:
                 await self._ledger.flushed()
@@ -104,6 +107,7 @@ class Reader:
                 if window.is_settled(sequence):
                     continue
                 while self.must_wait and not self._is_shed(partition, sequence):
+                    self._hurry()
                     await self._changed.wait()
                 if self._shed_up_to and self._is_shed(partition, sequence) and not self._is_theirs(record):
                     self._ledger.kill(record, SHED)

@@ -91,6 +91,7 @@ class Worker:
         self.pace = outlet.pace
         self._changed = outlet.changed
         """Notified when there may be room in the window, a change of pace or an empty lane."""
+        self._batch_wait_s = max(map(options.batch_wait_of, destination.endpoints.values()), default=0.0)
         self._tasks: list[asyncio.Task[None]] = []
         self._readers: list[asyncio.Task[None]] = []
         self._is_stopping = False
@@ -100,6 +101,7 @@ class Worker:
             lambda transit: self._preparation.take_up(transit),
             self._take_back,
             lambda: self._lanes.is_live_served(),
+            lambda: self._lanes.hurry(are_replays=True),
             self._changed,
         )
         self.jobs = Jobs(ledger, log, road, clock, rounds)
@@ -161,6 +163,7 @@ class Worker:
             is_repeat,
             destination.suppressed,
             self._preparation.take_up,
+            lambda: self._lanes.hurry(are_replays=False),
             rounds,
         )
 
@@ -238,7 +241,7 @@ class Worker:
             pace_s=self.halt.wait_s if self.halt.is_on else self.pace.wait_s(now),
             turn_s=self._parking.turn_s,
             is_reading=ledger.parked_events < self.options.max_parked,
-            allowance_s=self.pace.spacing_s + self.options.batch_wait_s + MAX_WAIT_S + request_s,
+            allowance_s=self.pace.spacing_s + self._batch_wait_s + MAX_WAIT_S + request_s,
         )
 
     # --- what concerns several of its parts ---

@@ -22,7 +22,9 @@ from router.plugin import (
     PluginSettings,
     QueryKey,
     Signature,
+    SigV4,
 )
+from router.plugin.endpoint import USUAL_BATCH_WAIT_S
 from router.plugin.historical import describe_historical
 from router.traits import GROUP_TRAITS, USER_TRAITS
 
@@ -35,6 +37,7 @@ _CREDENTIALS: Mapping[type, str] = {
     PathKey: "secret address",
     QueryKey: "key in the address",
     Signature: "signature",
+    SigV4: "AWS signature",
 }
 
 HEAD = """# Destinations
@@ -44,7 +47,8 @@ Every plugin that comes with the router, as its declaration says. This page is g
 An event reaches a destination by the calls below; what the vendor has no place for is skipped with a reason, which
 `router explain` shows. *Traits* counts the reserved traits of a person (of {user}) and of a group (of {group}) that arrive
 somewhere. A limit on requests is what the router keeps to, and `delivery.rate_limit` only lowers it; one that is *shared* is
-that of all endpoints together. A replay sends old events so that nothing starts because of them
+that of all endpoints together. A batch that isn't full waits 100ms for more, or as long as is said beside it;
+`delivery.batch_wait` overrules that. A replay sends old events so that nothing starts because of them
 ([operating.md](operating.md#replay)); how, or that it skips them, stands beside each action.
 """
 
@@ -142,7 +146,8 @@ def _limits(endpoint: Endpoint) -> tuple[str, str, str, str, str]:
     rate = f"{_rate(endpoint.rate_limit_per_s)}{shared}" if endpoint.rate_limit_per_s else "–"
     order = "on its own" if endpoint.is_independent else "with the others"
     if isinstance(endpoint, BatchEndpoint):
-        return endpoint.name, f"{endpoint.max_events:,}", f"{endpoint.max_bytes:,}", rate, order
+        gathered = f" in {endpoint.batch_wait_s:g}s" if endpoint.batch_wait_s != USUAL_BATCH_WAIT_S else ""
+        return endpoint.name, f"{endpoint.max_events:,}{gathered}", f"{endpoint.max_bytes:,}", rate, order
     return endpoint.name, "one, in several requests", "–", rate, order
 
 

@@ -11,9 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from router.config.known import key_of
+from router.config.known import Known, key_of
 from router.config.model import Config
-from router.config.quantity import Quantity
 from router.config.section import Section
 from router.plugin import Plugin
 
@@ -68,12 +67,12 @@ def _sections(model: type[BaseModel]) -> list[type[BaseModel]]:
 def _write_quantities(part: Schema, model: type[BaseModel]) -> None:
     """Write quantities as operators write them, also as defaults."""
     for name, field in model.model_fields.items():
-        for fact in field.metadata:
-            if isinstance(fact, Quantity):
-                written: Schema = {"type": "string", "description": f"{field.description} Expected {fact.expected}."}
-                if isinstance(field.default, int | float):
-                    written["default"] = fact.write(field.default)
-                part["properties"][key_of(name, field)] = written
+        quantity = Known.of_field(field).quantity
+        if quantity is not None:
+            written: Schema = {"type": "string", "description": f"{field.description} Expected {quantity.expected}."}
+            if isinstance(field.default, int | float):
+                written["default"] = quantity.write(field.default)
+            part["properties"][key_of(name, field)] = written
 
 
 def _destinations(destination: Schema, plugins: Sequence[Plugin]) -> Schema:

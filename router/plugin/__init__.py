@@ -18,6 +18,7 @@ from router.plugin.credential import (
     QueryKey,
     Signature,
     Signing,
+    SigV4,
 )
 from router.plugin.currency import has_odd_currency
 from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plugin
@@ -98,6 +99,7 @@ __all__ = [
     "QueryKey",
     "Request",
     "Response",
+    "SigV4",
     "Signature",
     "Signing",
     "Skip",

@@ -109,6 +109,23 @@ class Signature:
     sign: Callable[[Signing], Mapping[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class SigV4:
+    """AWS Signature Version 4: headers that sign the whole request, made anew at each attempt, for every service that takes it.
+
+    They are ``Authorization``, ``x-amz-date``, ``x-amz-content-sha256`` and, with a *session_token* (temporary credentials),
+    ``x-amz-security-token``. The path is signed as it is sent: a service that wants it encoded twice needs paths of letters,
+    digits and ``-._~/``.
+    """
+
+    access_key_id: SecretStr
+    secret_access_key: SecretStr
+    region: str
+    service: str
+    """As the service is called in the scope of a signature, in small letters."""
+    session_token: SecretStr = SecretStr("")
+
+
 def with_field(json: Any, path: Sequence[str], value: str) -> Any:
     """A copy of *json* with *value* at *path*, in each object if it is a list: what a `BodyField` asks for.
 
@@ -140,4 +157,4 @@ def encode_path(key: PathKey) -> str:
     return build_url("", *key.value.get_secret_value().split("/")).removeprefix("/")
 
 
-Credential = Basic | Bearer | HeaderKey | QueryKey | PathKey | BodyField | OAuth2 | Signature
+Credential = Basic | Bearer | HeaderKey | QueryKey | PathKey | BodyField | OAuth2 | Signature | SigV4

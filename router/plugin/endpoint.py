@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from router.plugin.credential import Credential
 from router.plugin.request import Payload, Request, Response
 from router.plugin.verdict import Blocked, Judgement, Verdict
+
+USUAL_BATCH_WAIT_S: Final = 0.1
 
 
 def _no_credentials(settings: Any) -> Sequence[Credential]:
@@ -77,6 +79,9 @@ class BatchEndpoint(Endpoint):
     """Size of the request's body as JSON, before compression."""
     max_payload_bytes: int | None = None
     """Size of one payload's JSON. A larger payload is dead without being sent. None: *max_bytes*."""
+    batch_wait_s: float = USUAL_BATCH_WAIT_S
+    """How long a batch that isn't full waits for more, up to a minute; the operator's ``delivery.batch_wait`` wins. Long for a
+    vendor that wants few large requests and nothing soon, such as an archive."""
     batch_size: Callable[[Any], int] | None = None
     """From the settings: how many payloads the operator wants in a request, if they may choose. *max_events* still holds."""
     byte_limits: Callable[[Any], tuple[int, int]] | None = None

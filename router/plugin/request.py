@@ -11,6 +11,9 @@ import orjson
 
 FORM = "application/x-www-form-urlencoded"
 """The content type of a form."""
+LINES = "application/x-ndjson"
+PACKED = "application/gzip"
+"""The content type of a file that is packed, in itself."""
 
 
 class UnreadableAnswer(Exception):
@@ -43,7 +46,9 @@ class Request:
     """One HTTP request as a plugin makes it. The core adds credentials, the content type and compression.
 
     ``url`` is absolute; make it with `build_url`. ``json`` is the body; None for no body. With ``form``, the body is an object
-    of texts and is sent as a form. ``timeout_s`` is for a vendor known to need longer than most: the request may take so long
+    of texts and is sent as a form; with ``lines``, it is a list, and each item is sent as a line of JSON. ``gzip`` compresses
+    the body on its way, as ``Content-Encoding`` says then; with the content type ``application/gzip`` it is a packed file, and
+    stays one. ``timeout_s`` is for a vendor known to need longer than most: the request may take so long
     even if the operator's ``delivery.timeout`` is shorter.
     """
 
@@ -53,6 +58,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     gzip: bool = False
     form: bool = False
+    lines: bool = False
     timeout_s: float | None = None
 
 
@@ -125,7 +131,24 @@ def build_url(base: str, *segments: str, query: Mapping[str, str] | None = None)
 def set_content_type(headers: dict[str, str], request: Request) -> None:
     """Add the type of the body of *request* to *headers*, unless the plugin has given it there, in whatever case."""
     if not any(name.lower() == "content-type" for name in headers):
-        headers["Content-Type"] = FORM if request.form else "application/json"
+        headers["Content-Type"] = FORM if request.form else LINES if request.lines else "application/json"
+
+
+def set_encoding(headers: dict[str, str], request: Request) -> None:
+    """Say in *headers* that the body is packed on its way, if it is. Call it after `set_content_type`."""
+    if request.gzip and PACKED not in headers.values():
+        headers["Content-Encoding"] = "gzip"
+
+
+def encode_lines(items: Any) -> bytes:
+    """Each of *items* as one line of JSON.
+
+    Raises:
+        ValueError: *items* is no list.
+    """
+    if not isinstance(items, list):
+        raise ValueError(f"lines are made of a list, got {type(items).__name__}")
+    return b"".join(orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE) for item in items)
 
 
 def encode_form(fields: Any) -> bytes:

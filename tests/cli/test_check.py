@@ -236,12 +236,25 @@ def test_a_destination_that_would_be_unusable_is_named(tmp_path: Path, slug: str
     assert "canary" not in checked.err
 
 
-def test_a_secret_of_several_lines_is_told_before_its_destination_is_blocked(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("plugin", "settings"),
+    [
+        pytest.param("intercom", "access_token: '${file:SECRET}'", id="a token"),
+        pytest.param(
+            "s3",
+            "bucket: acme, region: auto, secret_access_key: k, access_key_id: '${file:SECRET}'",
+            id="the id of a key that signs",
+        ),
+    ],
+)
+def test_a_secret_of_several_lines_is_told_before_its_destination_is_blocked(
+    tmp_path: Path, plugin: str, settings: str
+) -> None:
     (tmp_path / "secret").write_text("canary\ncanary\n")
     config = tmp_path / "router.yaml"
+    given = settings.replace("SECRET", str(tmp_path / "secret"))
     config.write_text(
-        "sources: {website: {write_key: k}}\n"
-        f"destinations: {{crm: {{plugin: intercom, settings: {{access_token: '${{file:{tmp_path}/secret}}'}}}}}}\n"
+        f"sources: {{website: {{write_key: k}}}}\ndestinations: {{crm: {{plugin: {plugin}, settings: {{{given}}}}}}}\n"
     )
 
     checked = run_command("check", config)

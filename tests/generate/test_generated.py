@@ -83,6 +83,12 @@ def test_the_configs_that_come_along_fit_the_schema(path: Path) -> None:
         pytest.param("server: {port: '${PORT:-80}'}", [], id="a reference for a number"),
         pytest.param("server: {max_body: 10MB}", [], id="a size"),
         pytest.param("server: {max_body: 10}", ["server/max_body"], id="a size without its unit"),
+        pytest.param("destinations: {mixpanel: {delivery: {rate_limit: 100/s}}}", [], id="a rate that may be left out"),
+        pytest.param(
+            "destinations: {mixpanel: {delivery: {rate_limit: 100}}}",
+            ["destinations/mixpanel/delivery/rate_limit"],
+            id="a rate without its unit",
+        ),
         pytest.param("server:\n  port:", [], id="a key without a value"),
     ],
 )

@@ -58,6 +58,7 @@ SENT = [
     pytest.param("ga4", "track", 71 * HOUR_S, {}, id="ga4: within 72 hours"),
     pytest.param("facebook_conversions", "track", 47 * HOUR_S, {}, id="facebook: within a week"),
     pytest.param("customerio", "page", YEAR_S, {}, id="customerio: a page"),
+    pytest.param("s3", "identify", YEAR_S, {}, id="s3: an archive"),
 ]
 
 

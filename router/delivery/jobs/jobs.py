@@ -50,6 +50,8 @@ class Road:
     """Takes back what waits in lanes. Returns the transits of which nothing was sent."""
     is_live_served: Callable[[], bool]
     """Whether live traffic has all that it wants."""
+    hurry: Callable[[], None]
+    """Says that no more comes for now, so that what waits in lanes waits for nobody."""
     changed: Signal
     """Notified when one of the above may have changed, or an event has come to its end."""
 
@@ -155,6 +157,7 @@ class Jobs:
             self._ledger.note_job(course.job)
             await self._send(course, found.transits)
         while course.under_way:
+            self._road.hurry()
             await self._road.changed.wait()
             if course.is_cancelled:
                 self._take_back(course)  # includes what was in a request and waits to be sent again
@@ -182,6 +185,7 @@ class Jobs:
             if wait_s > 0:
                 await self._road.changed.wait(wait_s)
             elif not course.has_room or (is_live_first and not self._road.is_live_served()):
+                self._road.hurry()
                 await self._road.changed.wait()
             else:
                 return

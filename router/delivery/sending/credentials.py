@@ -10,6 +10,7 @@ import orjson
 from yarl import URL
 
 from router.delivery.sending.send import CredentialsRefused
+from router.delivery.sending.signature_v4 import sign_v4
 from router.guard import PluginFailed
 from router.plugin import (
     Basic,
@@ -23,9 +24,10 @@ from router.plugin import (
     Request,
     Signature,
     Signing,
+    SigV4,
 )
 from router.plugin.credential import basic_token, encode_path, with_field, with_path
-from router.plugin.request import encode_form, set_content_type
+from router.plugin.request import encode_form, encode_lines, set_content_type, set_encoding
 
 
 def add_credentials(
@@ -43,6 +45,7 @@ def add_credentials(
     for name in _broken(headers):
         raise ValueError(f"header {name!r} holds a line break or NUL")
     signatures: list[Callable[[Signing], Any]] = []
+    signers: list[SigV4] = []
     for credential in credentials:
         match credential:
             case Basic(user, password):
@@ -61,19 +64,23 @@ def add_credentials(
                 json = with_field(json, path.split("."), key.get_secret_value())
             case Signature(sign):
                 signatures.append(sign)
+            case SigV4():
+                signers.append(credential)
     body = None
     if json is not None:
-        body = encode_form(json) if request.form else orjson.dumps(json)
+        body = encode_form(json) if request.form else encode_lines(json) if request.lines else orjson.dumps(json)
         set_content_type(headers, request)
         if request.gzip:
             body = gzip.compress(body, compresslevel=1, mtime=0)
-            headers["Content-Encoding"] = "gzip"
+        set_encoding(headers, request)
     for sign in signatures:
         try:
             headers |= sign(Signing(body or b"", id, now_s))
         except Exception as error:  # its text is left out, since it may quote the secret; the guard's message does not
             what = str(error) if isinstance(error, PluginFailed) else type(error).__name__
             raise CredentialsRefused(f"the request can't be signed ({what}): check the secret") from None
+    for signer in signers:  # last, since it covers the headers too
+        headers |= sign_v4(signer, request.method, url, headers, body or b"", now_s)
     for name in _broken(headers):
         raise CredentialsRefused(f"the credential for header {name!r} holds a line break or NUL")
     return url, headers, body

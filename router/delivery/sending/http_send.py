@@ -84,7 +84,7 @@ class HttpSend:
                 request = replace(request, url=named + request.url.removeprefix(self._origin))
         url, headers, body = add_credentials(request, credentials, tokens, id, int(self._clock.now()))
         response = await self._exchange(request.method, url, headers, body, request.timeout_s or 0.0)
-        return replace(response, body=mask(response.body, credentials, tokens))
+        return replace(response, body=mask(response.body, credentials, tokens, headers))
 
     async def _exchange(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None, needed_s: float = 0.0

@@ -146,6 +146,28 @@ def test_a_form_has_its_content_type_and_its_credentials_among_the_fields() -> N
     assert headers == {"Content-Type": "application/x-www-form-urlencoded"}
 
 
+def test_a_list_is_sent_one_item_a_line_with_its_credentials_in_each() -> None:
+    request = Request("PUT", URL, [{"a": "x\ny"}, {"a": 2}], lines=True)
+
+    _, headers, body = add_credentials(request, [BodyField("key", SecretStr("k"))], {}, "id", 0)
+
+    assert body == b'{"a":"x\\ny","key":"k"}\n{"a":2,"key":"k"}\n'
+    assert headers == {"Content-Type": "application/x-ndjson"}
+
+
+def test_lines_are_made_of_a_list() -> None:
+    with pytest.raises(ValueError, match="a list, got dict"):
+        add_credentials(Request("PUT", URL, {}, lines=True), [], {}, "id", 0)
+
+
+def test_a_packed_file_is_not_unpacked_on_its_way() -> None:
+    """A client that heeds a Content-Encoding would give it its name and not its bytes."""
+    _, headers, body = send(json=[1], headers={"Content-Type": "application/gzip"}, gzip=True)
+
+    assert gzip.decompress(body or b"") == b"[1]"
+    assert headers == {"Content-Type": "application/gzip"}
+
+
 @pytest.mark.parametrize("path", ["nested.key", "n"])
 def test_a_form_that_can_not_be_one_is_never_sent_and_quotes_no_value(path: str) -> None:
     with pytest.raises(ValueError, match="texts, got") as raised:

@@ -1,0 +1,139 @@
+"""A vendor that wants few large requests lets a batch wait for long: what must not wait for it, and that nothing is lost by it.
+
+The clock runs as fast as ours, so that a test which waited for a batch to fill would not end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.delivery.options import DeliveryOptions
+from router.delivery.pace import Backoff
+from router.delivery.watchdog import STALL_S
+from router.plugin import ConversationEndpoint, Endpoint
+from tests.delivery.harness import Harness, batches, plugin
+from tests.delivery.jobs.test_jobs import add_job, finish
+from tests.delivery.test_watchdog import watch
+
+LONG_S = 60.0
+
+
+@pytest.fixture
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    harness = Harness(tmp_path, options=DeliveryOptions(backoff=Backoff(0.5, 4.0, 4.0), concurrency=2))
+    harness.plugin = plugin(batches(max_events=1_000, batch_wait_s=LONG_S))
+    harness.clock.speed = 1.0
+    yield harness
+    await harness.close()
+
+
+def add(harness: Harness, count: int) -> None:
+    for number in range(count):
+        harness.log.add(f"u{number}")
+
+
+async def reopen_at_once(harness: Harness) -> None:
+    """Open again, for an operator who lets no batch wait."""
+    harness.options = DeliveryOptions(batch_wait_s=0.0, backoff=harness.options.backoff)
+    await harness.open()
+
+
+def all_once(harness: Harness) -> bool:
+    return sorted(harness.vendor.ids()) == sorted(event.message_id for event in harness.log.events)
+
+
+@pytest.mark.parametrize(
+    ("given_s", "endpoint", "wait_s"),
+    [
+        pytest.param(None, batches(), 0.1, id="as usual"),
+        pytest.param(None, batches(batch_wait_s=30.0), 30.0, id="as the plugin says"),
+        pytest.param(0.0, batches(batch_wait_s=30.0), 0.0, id="as the operator says"),
+        pytest.param(5.0, ConversationEndpoint(name="people", converse=lambda *_: None), 0.0, id="alone"),  # type: ignore[arg-type]
+    ],
+)
+def test_how_long_a_batch_waits(given_s: float | None, endpoint: Endpoint, wait_s: float) -> None:
+    assert DeliveryOptions(batch_wait_s=given_s).batch_wait_of(endpoint) == wait_s
+
+
+async def test_a_full_batch_does_not_wait(harness: Harness) -> None:
+    harness.plugin = plugin(batches(max_events=10, batch_wait_s=LONG_S))
+    harness.options = DeliveryOptions(concurrency=1)
+    await harness.open()
+    add(harness, 25)
+
+    await harness.until_taken(20)
+
+    assert [len(request) for request in harness.vendor.requests] == [10, 10]
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [pytest.param({"max_in_flight": 20}, id="events"), pytest.param({"max_in_flight_bytes": 5_000}, id="bytes")],
+)
+async def test_a_batch_waits_for_nobody_whom_the_window_has_no_room_for(
+    harness: Harness, bound: dict[str, Any]
+) -> None:
+    """Else the window's size in a minute would be all that a destination gets."""
+    harness.options = DeliveryOptions(concurrency=2, **bound)
+    await harness.open()
+    add(harness, 200)
+
+    await harness.until_taken(180)
+
+    assert len(harness.vendor.requests) < 100
+
+
+async def test_a_replay_waits_for_nobody_once_all_of_it_is_on_its_way(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.delivery.jobs.course.MAX_UNDER_WAY", 20)
+    add(harness, 60)
+    await reopen_at_once(harness)
+    await harness.until_settled()
+    await harness.close()
+    harness.options = DeliveryOptions(concurrency=2)
+    await harness.open()
+
+    job = await finish(harness, await add_job(harness))
+
+    assert job.counts["delivered"] == 60
+    assert len(harness.vendor.taken) == 120
+
+
+async def test_a_stop_does_not_wait_for_a_batch_to_fill_and_the_next_start_sends_it(harness: Harness) -> None:
+    await harness.open()
+    add(harness, 5)
+    await harness.until(lambda: harness.worker._lanes.waiting == 5)
+
+    await harness.close()
+
+    assert harness.vendor.taken == []
+    await reopen_at_once(harness)
+    await harness.until_settled()
+    assert all_once(harness)
+
+
+async def test_promise_1_a_kill_loses_nothing_that_waits_for_a_batch_to_fill(harness: Harness) -> None:
+    await harness.open()
+    add(harness, 5)
+    await harness.until(lambda: harness.worker._lanes.waiting == 5)
+
+    await harness.crash()
+
+    await reopen_at_once(harness)
+    await harness.until_settled()
+    assert all_once(harness)
+
+
+async def test_a_batch_that_fills_is_not_what_is_stuck(harness: Harness) -> None:
+    harness.clock.speed = 100.0
+    harness.vendor.script = lambda request: pytest.fail("the batch left before its time")
+    await harness.open()
+    add(harness, 1)
+    await harness.until(lambda: harness.worker._lanes.waiting == 1)
+
+    assert await watch(harness, STALL_S + 20.0) == []
