@@ -48,8 +48,8 @@ class Request:
     ``url`` is absolute; make it with `build_url`. ``json`` is the body; None for no body. With ``form``, the body is an object
     of texts and is sent as a form; with ``lines``, it is a list, and each item is sent as a line of JSON. ``gzip`` compresses
     the body on its way, as ``Content-Encoding`` says then; with the content type ``application/gzip`` it is a packed file, and
-    stays one. ``timeout_s`` is for a vendor known to need longer than most: the request may take so long
-    even if the operator's ``delivery.timeout`` is shorter.
+    stays one. ``timeout_s`` is for a vendor known to need longer than most: the request may take so long even if the operator's
+    ``delivery.timeout`` is shorter.
     """
 
     method: str
