@@ -53,9 +53,11 @@ def test_names_of_events_are_in_snake_case(told: str, name: str) -> None:
     }
 
 
-@pytest.mark.parametrize("call", [ANON, {**ANON, "context": {"traits": {"email": EMAIL}}}], ids=["anonymous", "email"])
-def test_an_event_of_somebody_without_a_user_id_is_skipped(call: Any) -> None:
-    assert "no userId" in map_event(make_event("track", event="E", **call))["track event"]
+def test_an_event_is_of_somebody_with_a_user_id_or_an_email() -> None:
+    by_email = make_event("track", event="E", **ANON, context={"traits": {"email": EMAIL}})
+
+    assert body_of(by_email, "track event")["user"] == {"email": EMAIL}
+    assert "neither a userId nor an email" in map_event(make_event("track", event="E", **ANON))["track event"]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,11 @@ def test_a_reserved_group_trait_arrives(trait: str) -> None:
     value, expected = COMPANY_CASES[trait]
     event = make_event("group", **ADA, groupId="c9", traits={trait: value})
 
-    assert body_of(event, COMPANY) == {"identifier": "c9", "relationships": [{"user": "u-17"}], **expected}
+    assert body_of(event, COMPANY) == {
+        "identifier": "c9",
+        "relationships": [{"user": {"identifier": "u-17"}}],
+        **expected,
+    }
 
 
 @pytest.mark.parametrize(
@@ -162,7 +166,8 @@ def test_without_companies_they_are_properties_of_the_user() -> None:
             {"identifier": "x@y.test", "email": EMAIL},
             id="another email",
         ),
-        pytest.param({**ANON, "traits": {"email": EMAIL}}, "no userId", id="no userId"),
+        pytest.param({**ANON, "traits": {"email": EMAIL}}, {"email": EMAIL}, id="an email alone"),
+        pytest.param(ANON, "neither a userId nor an email", id="nobody"),
     ],
 )
 def test_whom_an_identify_is_about(call: Any, expected: Any) -> None:
@@ -172,10 +177,21 @@ def test_whom_an_identify_is_about(call: Any, expected: Any) -> None:
     assert made == [expected] if isinstance(expected, dict) else expected in made
 
 
-def test_a_group_call_of_nobody_is_of_the_company_alone() -> None:
-    event = make_event("group", **ANON, groupId=9, traits={"tier": 1})
+@pytest.mark.parametrize(
+    ("who", "expected"),
+    [
+        ({**ADA, "context": {"traits": {"email": EMAIL}}}, {"identifier": "u-17", "email": EMAIL}),
+        ({**ANON, "context": {"traits": {"email": EMAIL}}}, {"email": EMAIL}),
+        (ANON, None),
+    ],
+    ids=["userId", "email", "nobody"],
+)
+def test_who_is_of_a_company(who: Any, expected: Any) -> None:
+    """They are told of as an object, so that Userlist makes them where they are not there: for an id alone it refuses all."""
+    event = make_event("group", **who, groupId=9, traits={"tier": 1})
 
-    assert body_of(event, COMPANY) == {"identifier": "9", "properties": {"tier": 1}}
+    told = {"identifier": "9", "properties": {"tier": 1}}
+    assert body_of(event, COMPANY) == told | ({"relationships": [{"user": expected}]} if expected else {})
 
 
 @pytest.mark.parametrize("call", ["identify", "group", "track"])
