@@ -20,6 +20,7 @@ from router.plugin import (
     Skip,
     Table,
     Trait,
+    Values,
     convert,
     left_out,
     make_room,
@@ -31,6 +32,10 @@ MAX_BYTES: Final = 100_000
 NOBODY: Final = Skip("neither a userId nor an email: Userlist knows users by those")
 WHOSE: Final = (Field("userId", "user.identifier"), Field("context.traits.email", "user.email", convert.to_email))
 """Whose call it is that is no identify."""
+_VALUES: Final = Values(null="clear")
+"""Of properties. That a null removes one is told of integrations made from Userlist's reference, by
+metorial.com/integrations/userlist (a copy of 2026); its own client sends nulls among them (github.com/userlist/userlist-ruby,
+read 2026-11-28)."""
 
 
 def to_object(value: Any) -> Document:
@@ -78,8 +83,9 @@ USER: Final = Table(
         ),
     ),
     (Custom("traits", at="properties"),),
+    _VALUES,
 )
-"""Of an identify. It is not known that Userlist reads a null as "clear this", so none is sent."""
+"""Of an identify."""
 
 COMPANY: Final = Table(
     (
@@ -92,6 +98,7 @@ COMPANY: Final = Table(
         *WHOSE,
     ),
     (Custom("traits", at="properties"),),
+    _VALUES,
 )
 """Of a group call."""
 

@@ -125,7 +125,7 @@ class UserlistSandbox(Sandbox):
 
 
 def _upsert(known: list[Resource], told: Any, kind: str, keys: Sequence[str], text: str) -> Resource:
-    """The user or company that *told* names by its id, or describes: with one of *keys* at least."""
+    """The user or company that *told* names by its id, or describes: with one of *keys* at least. A null removes a property."""
     told_of = told if isinstance(told, dict) else {"identifier": told}
     found = next((each for each in known if _is_same(each, told_of, keys)), None)
     if not isinstance(told, dict):
@@ -144,7 +144,8 @@ def _upsert(known: list[Resource], told: Any, kind: str, keys: Sequence[str], te
         found = {"properties": {}}
         known.append(found)
     found |= {name: told[name] for name in (*keys, text, *_TIMES) if name in told}
-    found["properties"] |= told.get("properties", {})
+    properties = {**found["properties"], **told.get("properties", {})}
+    found["properties"] = {name: value for name, value in properties.items() if value is not None}
     return found
 
 

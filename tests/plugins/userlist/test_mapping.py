@@ -114,7 +114,16 @@ def test_a_reserved_group_trait_arrives(trait: str) -> None:
         pytest.param(
             {"a": {"b": [1, {"c": 2}]}, "tags": ["x"]}, {"a": {"b": [1, {"c": 2}]}, "tags": ["x"]}, id="nested"
         ),
-        pytest.param({"plan": None, "title": None, "email": None, "company": None, "kept": 1}, {"kept": 1}, id="null"),
+        pytest.param(
+            {"plan": None, "title": None, "email": None, "createdAt": None, "company": None},
+            {"plan": None, "title": None},
+            id="a null removes a property",
+        ),
+        pytest.param(
+            {"address": None, "kept": 1},
+            {"kept": 1, "address": None, **dict.fromkeys(name for name in FLAT_ADDRESS)},
+            id="a null address removes its parts",
+        ),
         pytest.param({"email": "ada", "age": "old", "createdAt": "yesterday", "kept": 1}, {"kept": 1}, id="unreadable"),
         pytest.param({"address": "12 Main St"}, {"address": "12 Main St"}, id="an address given as text"),
         pytest.param({"company": "Acme"}, {"company_name": "Acme"}, id="a company given as text"),
@@ -188,9 +197,9 @@ def test_whom_an_identify_is_about(call: Any, expected: Any) -> None:
 )
 def test_who_is_of_a_company(who: Any, expected: Any) -> None:
     """They are told of as an object, so that Userlist makes them where they are not there: for an id alone it refuses all."""
-    event = make_event("group", **who, groupId=9, traits={"tier": 1})
+    event = make_event("group", **who, groupId=9, traits={"name": None, "tier": None})
 
-    told = {"identifier": "9", "properties": {"tier": 1}}
+    told = {"identifier": "9", "properties": {"tier": None}}
     assert body_of(event, COMPANY) == told | ({"relationships": [{"user": expected}]} if expected else {})
 
 

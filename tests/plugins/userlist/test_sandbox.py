@@ -107,10 +107,11 @@ async def test_a_plan_without_companies_is_a_403(userlist: StandIn) -> None:
     assert statuses == [403, 403, 202]
 
 
-async def test_what_is_not_told_stays(userlist: StandIn) -> None:
+async def test_what_is_not_told_stays_and_a_null_removes(userlist: StandIn) -> None:
     told = [
-        {"email": EMAIL, "properties": {"a": 1, "b": 1}},
+        {"email": EMAIL, "properties": {"a": 1, "b": 1, "c": 1}},
         {**USER, "email": EMAIL, "properties": {"b": 2}},
+        {**USER, "properties": {"c": None}},
     ]
     for body in told:
         await push(userlist, "/users", body)
