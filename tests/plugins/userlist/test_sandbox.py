@@ -13,8 +13,8 @@ from plugins.userlist import PLUGIN
 from plugins.userlist.sandbox import UserlistSandbox
 from router.plugin import Blocked, Delivered, Later, Response
 from router.plugin.sandbox import Fault
-from router.testing import Rehearsal, StandIn, make_event, open_stand_in
-from tests.plugins.userlist.samples import ADA, EMAIL, make_settings
+from router.testing import StandIn, make_event, open_stand_in
+from tests.plugins.userlist.samples import ADA, EMAIL, MAPPER
 
 KEY = {"Authorization": "Push sandbox-key"}
 PATHS = ["/users", "/companies", "/events"]
@@ -164,7 +164,6 @@ json_values = st.recursive(
 )
 names = st.text(max_size=8) | st.sampled_from(["email", "address", "company", "createdAt", "last_seen_at", "name"])
 companies = st.fixed_dictionaries({}, optional={"id": json_values, "name": json_values, "createdAt": json_values})
-MADE = {has: Rehearsal(PLUGIN, make_settings(companies=has)) for has in (False, True)}
 
 
 @given(st.dictionaries(names, json_values | companies, max_size=6), json_values, st.booleans())
@@ -178,7 +177,7 @@ def test_whatever_comes_userlist_finds_nothing_wrong(bag: dict[str, Any], told: 
         make_event("track", **ADA, event="E", properties=bag, context={"groupId": told, "traits": bag}),
     ]
     for call in calls:
-        for _, endpoint, payload in MADE[has_companies].payloads(call):
+        for _, endpoint, payload in MAPPER.rehearse(companies=has_companies).payloads(call):
             take[endpoint.name](payload.body)
 
     assert [entry["kind"] for entry in userlist.accepted if entry["kind"] != "company"] == ["user", "event"]
