@@ -23,15 +23,6 @@ def to_timestamp(value: Any) -> str:
     return convert.to_naive_utc(value) + ".000Z"
 
 
-def to_domain(value: Any) -> str:
-    """The host of a website, without ``www.``."""
-    text = convert.to_lower(value)
-    host = convert.to_host(text if "//" in text else f"//{text}").removeprefix("www.")
-    if "." not in host.strip(".") or any(map(str.isspace, host)):
-        raise ValueError("expected a domain, or an address with one")
-    return host
-
-
 def to_value(value: Any) -> Any:
     """Text, numbers and booleans as they are; a list of such too, for an attribute of several values; an object as JSON in a
     text."""

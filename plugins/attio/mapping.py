@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from plugins.attio.attributes import LOCATION, own_rows, to_domain
+from plugins.attio.attributes import LOCATION, own_rows
 from plugins.attio.settings import Settings
 from router.plugin import (
     GROUP_TRAITS,
@@ -45,7 +45,7 @@ def person_table(settings: Settings) -> Table:
             Trait("title", "person.job_title", convert.to_text),
             Trait("description", "person.description", convert.to_text),
             *_location_rows("person."),
-            Field(("traits.company.domain", "traits.company.website"), "company.domains", to_domain),
+            Field(("traits.company.domain", "traits.company.website"), "company.domains", convert.to_domain),
             Trait("company.name", "company.name", convert.not_blank, note="beside its domain"),
             Trait("company", note="all else of it: name attributes in `person_attributes`"),
             *_user_rows(settings),
@@ -104,7 +104,7 @@ def workspace_table(settings: Settings) -> Table:
     )
 
 
-_OF_DOMAIN: Final = Field(("traits.domain", "traits.website"), "domains", to_domain)
+_OF_DOMAIN: Final = Field(("traits.domain", "traits.website"), "domains", convert.to_domain)
 _MEMBER: Final = "the user becomes one of the workspace's, with `use_users_object`"
 
 

@@ -11,7 +11,6 @@ from typing import Final
 from plugins.hubspot.properties import (
     is_read_only,
     property_name,
-    to_domain,
     to_industry,
     to_moment,
     to_property,
@@ -112,7 +111,7 @@ def company_table(settings: Settings) -> Table:
             ("traits.id", "", "the groupId is sent"),
             ("traits.name", "name", convert.to_text),
             ("traits.website", "website", convert.to_text),
-            ("traits.website", "domain", to_domain),
+            ("traits.website", "domain", convert.to_domain),
             ("traits.industry", "industry", to_industry),
             (("traits.employees", "traits.employee_count"), "numberofemployees", convert.to_integer),
             ("traits.phone", "phone", convert.to_text),

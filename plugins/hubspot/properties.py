@@ -59,15 +59,3 @@ def to_industry(value: Any) -> str:
     if not option:
         raise ValueError("expected an industry with a letter from A to Z")  # empty text would clear HubSpot's
     return option
-
-
-def to_domain(value: Any) -> str:
-    """The host of a website, without ``www.``."""
-    text = convert.to_text(value).strip().lower()
-    try:
-        host = convert.to_host(text if "//" in text else f"//{text}")
-    except ValueError:
-        host = ""
-    if "." not in host:
-        raise ValueError("expected an address with a host")
-    return host.removeprefix("www.")

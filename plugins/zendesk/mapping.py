@@ -53,12 +53,8 @@ def to_tags(value: Any) -> list[str]:
 
 
 def to_domains(value: Any) -> list[str]:
-    """A list with the host of one address: ``https://www.acme.test/x`` becomes ``acme.test``."""
-    text = convert.to_lower(value)
-    host = convert.to_host(text if "://" in text else f"//{text}")
-    if "." not in host or any(map(str.isspace, host)):
-        raise ValueError("expected a domain, or an address with one")
-    return [host.removeprefix("www.")]
+    """A list with the domain of one address."""
+    return [convert.to_domain(value)]
 
 
 # --- tables ---

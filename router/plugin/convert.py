@@ -33,6 +33,7 @@ _TRUNK_ZERO = re.compile(r"^(\s*(?:\+|00)(?!39|378)[0-9]{1,3})\s*\(0\)")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _CURRENCY_SIGNS = "$€£¥"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_WITH_HOST = re.compile("([a-z][a-z0-9+.-]*:)?//")
 _CURRENCY = re.compile("[A-Z]{3}")
 _COUNTRY = re.compile("[A-Z]{2}")
 _TIMEZONE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(/[A-Za-z0-9_+-]+)*")
@@ -273,6 +274,15 @@ def to_host(value: Any) -> str:
     if not host:
         raise ValueError("expected an address with a host")
     return host
+
+
+def to_domain(value: Any) -> str:
+    """The domain of a website, without ``www.``. The website may lack its ``https://``, as where people type it themselves."""
+    text = to_lower(value)
+    domain = to_host(text if _WITH_HOST.match(text) else f"//{text}").removeprefix("www.").strip(".")
+    if "." not in domain or any(map(str.isspace, domain)):
+        raise ValueError("expected a domain, or an address with one")
+    return domain
 
 
 def _host_of(text: str) -> str | None:

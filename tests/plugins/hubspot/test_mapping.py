@@ -325,8 +325,6 @@ def test_an_alias_of_itself_merges_nothing() -> None:
         (properties.to_size_range, 5, "5-25"),
         (properties.to_size_range, 999, "500-1000"),
         (properties.to_size_range, "1,000", "1000+"),
-        (properties.to_domain, "https://www.Engines.example.test:8080/x", "engines.example.test"),
-        (properties.to_domain, "engines.example.test", "engines.example.test"),
         (properties.to_industry, "Food & Beverages", "FOOD_BEVERAGES"),
         (properties.to_moment, "2024-08-24T16:15:22.5+02:00", MOMENT),
         (properties.to_value, None, ""),
@@ -344,9 +342,6 @@ def test_values_as_hubspot_takes_them(converter: Converter, value: Any, expected
     [
         (properties.to_size_range, 0),
         (properties.to_size_range, "many"),
-        (properties.to_domain, "engines"),
-        (properties.to_domain, "http://[::1"),
-        (properties.to_domain, ["engines.example.test"]),
         (properties.to_industry, 7),
         (properties.to_industry, "教育"),
         (properties.to_moment, "yesterday"),

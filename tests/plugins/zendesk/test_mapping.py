@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from plugins.zendesk.events import event_type
-from plugins.zendesk.mapping import field_key, to_domains, to_tags
+from plugins.zendesk.mapping import field_key, to_tags
 from router.explain import explain
 from router.plugin import GROUP_TRAITS, USER_TRAITS, camel_case, snake_case
 from router.testing import make_event
@@ -390,24 +390,6 @@ def test_what_is_within_names_longer_than_any_fields_is_left_out_alone() -> None
     user = body_of(make_event("identify", userId="u-17", traits=traits))["user"]
 
     assert user["user_fields"] == {"long_b": 2}
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("https://www.Acme.test/a?b", ["acme.test"]),
-        ("acme.test", ["acme.test"]),
-        ("shop.acme.test:8080/x", ["shop.acme.test"]),
-    ],
-)
-def test_domains(value: str, expected: list[str]) -> None:
-    assert to_domains(value) == expected
-
-
-@pytest.mark.parametrize("value", ["acme", "", "not a domain", 7, None, "http://["])
-def test_what_is_no_domain_is_left_out(value: Any) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
-        to_domains(value)
 
 
 @pytest.mark.parametrize("value", [7, {"a": 1}, ["a", 1], None])
