@@ -132,7 +132,7 @@ def _find(
     if id is not None:
         query = {"term": id, "entity_type": kind, "field": id_field, "match": "exact"}
         request = make_request("GET", settings, "itemSearch", "field", query=query)
-        ids = yield from _search(request, assumed, f"is {kind}_id_field the key of a text field?")
+        ids = yield from _search(request, assumed, id_field, f" (is {kind}_id_field the key of a text field?)")
         found = yield from _first(kind, ids, lambda owner: owner in ("", id), id_field, settings)
         if found is not None:
             return found
@@ -147,12 +147,14 @@ def _find(
     return found
 
 
-def _search(request: Request, assumed: Sequence[int], advice: str = "") -> Said[list[int]]:
-    """The ids of what is found, the lowest first."""
+def _search(request: Request, assumed: Sequence[int], id_field: str = "", advice: str = "") -> Said[list[int]]:
+    """The ids of what is found, the lowest first. A refusal that names the *id_field* is about the settings, so it is
+    everybody's; another one may be about what is searched for."""
     items = [{"result_score": 1, "item": {"id": each}} for each in assumed]
     response = yield from _ask(request, {"items": items}, 400)
     if not response.is_success:
-        raise Ended(Dead(f"{words(response)} ({advice})" if advice else words(response)))
+        said = words(response)
+        raise Ended((Blocked if id_field and id_field in said else Dead)(said + advice))
     data = response.json_object().get("data")
     found = _objects(response, data.get("items") if isinstance(data, dict) else data)
     return sorted(_id_of(each.get("item", each), response) for each in found)

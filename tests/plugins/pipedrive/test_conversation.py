@@ -366,13 +366,25 @@ def test_all_custom_fields_are_meant_where_nothing_is_named() -> None:
     assert {words: refused_names(sent, Response(400, b'{"error": "%s"}' % words.encode())) for words in said} == said
 
 
-async def test_a_field_for_ids_that_pipedrive_does_not_know_is_told_of(account: StandIn) -> None:
-    del account.sandbox.types["person"][PERSON_ID]
+@pytest.mark.parametrize(
+    ("event", "kind", "id_field"),
+    [
+        (identify(email=ADA), "person", PERSON_ID),
+        (group(), "person", PERSON_ID),
+        (group(), "organization", ORGANIZATION_ID),
+    ],
+    ids=["identify", "member", "group"],
+)
+async def test_a_field_for_ids_that_pipedrive_does_not_know_costs_no_event(
+    account: StandIn, event: Event, kind: str, id_field: str
+) -> None:
+    """Somebody deleted it, or the settings name another: it is so for everybody."""
+    del account.sandbox.types[kind][id_field]
 
-    verdict = await send(account, identify(email=ADA))
+    verdict = await send(account, event)
 
-    assert isinstance(verdict, Dead)
-    assert verdict.reason.endswith("(is person_id_field the key of a text field?)")
+    assert isinstance(verdict, Blocked)
+    assert verdict.reason.endswith(f"(is {kind}_id_field the key of a text field?)")
 
 
 @pytest.mark.parametrize(
