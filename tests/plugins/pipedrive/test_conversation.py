@@ -393,10 +393,15 @@ async def test_a_field_for_ids_that_pipedrive_does_not_know_costs_no_event(
         (404, '{"success": false, "error": "Person not found"}', "/persons/901", Later),
         (404, "<html>", "/persons/901", Blocked),
         (404, '{"success": false, "error": "Unknown method"}', "/itemSearch", Blocked),
+        (403, '{"success": false, "error": "No permission to edit this person"}', "/persons/901", Dead),
+        (403, "<html>1015", "/persons/901", Blocked),
+        (403, '{"success": false, "error": "Scope and URL mismatch"}', "/itemSearch", Blocked),
     ],
-    ids=["deleted meanwhile", "a proxy's", "another address"],
+    ids=["deleted meanwhile", "a proxy's", "another address", "somebody else's", "shut out", "nobody's"],
 )
-def test_a_404_is_of_a_record_only_where_pipedrive_says_so(status: int, body: str, path: str, expected: type) -> None:
+def test_an_answer_is_about_a_record_only_where_pipedrive_says_so(
+    status: int, body: str, path: str, expected: type
+) -> None:
     rehearsal = rehearse()
     [(_, endpoint, payload)] = rehearsal.payloads(identify(name="Ada"))
     found = Response(200, b'{"success": true, "data": [{"id": 901}]}')
