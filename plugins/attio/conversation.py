@@ -6,9 +6,9 @@ Source: facts/vendors/attio.md sections 3, 4, 5 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from plugins.attio.settings import Settings
 from plugins.attio.wire import (
@@ -28,32 +28,50 @@ from plugins.attio.wire import (
     words,
 )
 from router.plugin import (
+    Blocked,
+    Conversation,
     Dead,
+    Delivered,
     Document,
-    Ended,
     Later,
+    Payload,
     Request,
     Response,
-    Said,
     Step,
-    conversation,
-    unless_refused,
+    Verdict,
 )
 
 MAX_MENDINGS: Final = 20
 """How often one record is sent again with less in it. So a conversation stays below the hundred requests that it may have."""
 
+T = TypeVar("T")
+Said = Generator[Step, Response, T]
+"""A part of a conversation."""
 
-@conversation
-def converse(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
+
+class Ended(Exception):
+    """What ends a conversation before its time."""
+
+    def __init__(self, verdict: Verdict | Blocked) -> None:
+        super().__init__(str(verdict))
+        self.verdict = verdict
+
+
+def converse(payload: Payload, settings: Settings) -> Conversation:
     """By what the body has: a ``workspace`` and its ``member``; a ``person``, what is to be ``added``, their ``company`` and
     the ``user``; or a ``company`` alone."""
-    if "workspace" in body:
-        yield from _write_workspace(body, settings, warnings)
-    elif "person" in body or "user" in body:
-        yield from _write_person(body, settings, warnings)
-    else:
-        yield from _assert("companies", "domains", body["company"], settings, warnings)
+    warnings: list[str] = []
+    body = payload.body
+    try:
+        if "workspace" in body:
+            yield from _write_workspace(body, settings, warnings)
+        elif "person" in body or "user" in body:
+            yield from _write_person(body, settings, warnings)
+        else:
+            yield from _assert("companies", "domains", body["company"], settings, warnings)
+    except Ended as ended:
+        return ended.verdict
+    return Delivered(tuple(warnings))
 
 
 def _write_person(body: Document, settings: Settings, warnings: list[str]) -> Said[None]:
@@ -76,9 +94,12 @@ def _company_of(body: Document, settings: Settings, warnings: list[str]) -> Said
         return {}
     company = dict(body["company"])
     name = {"name": company.pop("name")} if "name" in company else {}
-    written = _assert("companies", "domains", company, settings, warnings)
-    record = yield from unless_refused(written, "the person's company was not written", warnings)
-    if record is None:
+    try:
+        record = yield from _assert("companies", "domains", company, settings, warnings)
+    except Ended as ended:
+        if not isinstance(ended.verdict, Dead):
+            raise
+        warnings.append(f"the person's company was not written: {ended.verdict.reason}")
         return {}
     yield from _add("companies", record, {} if held(record, "name") else name, settings, warnings)
     return {"company": reference("companies", id_of(record))}
@@ -103,10 +124,14 @@ def _write_workspace(body: Document, settings: Settings, warnings: list[str]) ->
     workspace = yield from _assert("workspaces", "workspace_id", body["workspace"], settings, warnings)
     if "member" not in body:
         return
-    found = _assert("users", "user_id", {"user_id": body["member"]}, settings, warnings)
-    member = yield from unless_refused(found, "the workspace has no such user", warnings)
-    if member is not None:
-        yield from _add("workspaces", workspace, {"users": reference("users", id_of(member))}, settings, warnings)
+    try:
+        member = yield from _assert("users", "user_id", {"user_id": body["member"]}, settings, warnings)
+    except Ended as ended:
+        if not isinstance(ended.verdict, Dead):
+            raise
+        warnings.append(f"the workspace has no such user: {ended.verdict.reason}")
+        return
+    yield from _add("workspaces", workspace, {"users": reference("users", id_of(member))}, settings, warnings)
 
 
 # --- writing ---
@@ -122,9 +147,14 @@ def _assert(
 
 def _add(kind: str, record: Document, values: Document, settings: Settings, warnings: list[str]) -> Said[None]:
     """Add *values* to the record. What is refused is no reason to lose the rest, which is written."""
-    if values:
-        written = _write(kind, partial(add_to_record, settings, kind, id_of(record)), values, "", warnings, {})
-        yield from unless_refused(written, f"{', '.join(values)} of {kind}: not added", warnings)
+    if not values:
+        return
+    try:
+        yield from _write(kind, partial(add_to_record, settings, kind, id_of(record)), values, "", warnings, {})
+    except Ended as ended:
+        if not isinstance(ended.verdict, Dead):
+            raise
+        warnings.append(f"{', '.join(values)} of {kind}: not added: {ended.verdict.reason}")
 
 
 def _write(
