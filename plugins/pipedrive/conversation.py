@@ -153,8 +153,8 @@ def _search(request: Request, assumed: Sequence[int], id_field: str = "", advice
     items = [{"result_score": 1, "item": {"id": each}} for each in assumed]
     response = yield from _ask(request, {"items": items}, 400)
     if not response.is_success:
-        said = words(response)
-        raise Ended((Blocked if id_field and id_field in said else Dead)(said + advice))
+        is_about_field = bool(id_field) and id_field in response.text
+        raise Ended((Blocked if is_about_field else Dead)(words(response) + advice))
     data = response.json_object().get("data")
     found = _objects(response, data.get("items") if isinstance(data, dict) else data)
     return sorted(_id_of(each.get("item", each), response) for each in found)
@@ -257,10 +257,12 @@ def refused_names(sent: Document, response: Response) -> set[str]:
     """What of *sent* a refusal names; all custom fields where it names nothing that was sent.
 
     "Validation failed: name: Required" and "Validation failed: custom_fields: Unknown key '…'" are what is known of its words.
+    Since May 2026 an answer has the key of the custom field that is refused, as others report of Pipedrive's changelog (read
+    2026-11-28); where in it is not known.
     """
     said = str(response.json_object().get("error"))
     custom = set(sent.get("custom_fields", {}))
-    named = {key for key in custom if key in said}
+    named = {key for key in custom if key in response.text}
     named |= {name for name in sent if name != "custom_fields" and re.search(rf"\b{re.escape(name)}\b", said)}
     return named or custom
 

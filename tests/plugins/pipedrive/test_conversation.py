@@ -366,6 +366,12 @@ def test_all_custom_fields_are_meant_where_nothing_is_named() -> None:
     assert {words: refused_names(sent, Response(400, b'{"error": "%s"}' % words.encode())) for words in said} == said
 
 
+def test_a_custom_field_may_be_named_beside_the_words() -> None:
+    response = Response(400, b'{"success": false, "error": "Validation failed", "data": {"field_code": "k2"}}')
+
+    assert refused_names({"name": "Ada", "custom_fields": {"k1": 1, "k2": 2}}, response) == {"k2"}
+
+
 @pytest.mark.parametrize(
     ("event", "kind", "id_field"),
     [
