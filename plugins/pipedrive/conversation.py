@@ -232,7 +232,9 @@ def _changed(held: Any, told: Document) -> Document:
 
 
 def _is_held(held: Any, told: Any) -> bool:
-    """Whether what is told is there; of an address or an amount there may be more."""
+    """Whether what is told is there; of an address or an amount there may be more, and options have no order."""
+    if isinstance(held, list) and isinstance(told, list):
+        return len(held) == len(told) and all(each in held for each in told)
     if isinstance(held, dict) and isinstance(told, dict):
         return all(name in held and held[name] == value for name, value in told.items())
     return bool(held == told)

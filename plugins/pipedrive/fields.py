@@ -58,12 +58,12 @@ def to_option(options: Mapping[str, int], value: Any) -> int:
 
 
 def to_options(options: Mapping[str, int], value: Any) -> list[int] | None:
-    """The ids of several options; one value is a list of one, and an empty list clears the field.
+    """The ids of several options, each once; one value is a list of one, and an empty list clears the field.
 
     Source: the official client (github.com/pipedrive/client-nodejs, read 2026-11-28): no empty list is taken.
     """
     values = value if isinstance(value, list) else [value]
-    return [to_option(options, each) for each in values] or None
+    return list(dict.fromkeys(to_option(options, each) for each in values)) or None
 
 
 def to_money(currency: str, value: Any) -> Document:

@@ -110,12 +110,22 @@ async def test_what_is_no_news_is_not_written(account: StandIn) -> None:
         ({"address": {"value": "London", "country": "GB"}}, {"address": {"value": "London", "country": "GB"}}),
         ({"name": "ACME", "custom_fields": {"k1": 1, "k2": 2}}, {"name": "ACME", "custom_fields": {"k1": 1}}),
         ({"custom_fields": {"k2": None, "k3": None}}, {"custom_fields": {"k2": None, "k3": None}}),
+        ({"custom_fields": {"k4": [2, 1]}}, {}),
+        ({"custom_fields": {"k4": [2]}}, {"custom_fields": {"k4": [2]}}),
     ],
-    ids=["nothing", "more in Pipedrive", "more told", "some", "a null, also of a field that isn't shown"],
+    ids=[
+        "nothing",
+        "more in Pipedrive",
+        "more told",
+        "some",
+        "a null, also of a field that isn't shown",
+        "options in another order",
+        "an option less",
+    ],
 )
 def test_what_differs(record: dict[str, Any], expected: dict[str, Any]) -> None:
     address = {"value": "London", "country": None, "locality": "London"}
-    found = {"id": 1, "name": "Acme", "address": address, "custom_fields": {"k1": None, "k2": 2}}
+    found = {"id": 1, "name": "Acme", "address": address, "custom_fields": {"k1": None, "k2": 2, "k4": [1, 2]}}
 
     assert differing(found, record) == expected
 

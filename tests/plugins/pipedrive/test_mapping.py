@@ -108,6 +108,7 @@ def test_a_part_of_a_trait_has_a_field_in_either_spelling(name: str) -> None:
         pytest.param({"type": "enum"}, "28", 28, id="option by its id"),
         pytest.param({"type": "set", "options": {"a": 1, "b": 2}}, ["b", "a"], [2, 1], id="several options"),
         pytest.param({"type": "set", "options": {"a": 1}}, "a", [1], id="one of several"),
+        pytest.param({"type": "set", "options": {"a": 1, "b": 2}}, ["b", "B", "a"], [2, 1], id="each option once"),
         pytest.param({"type": "set"}, [], None, id="no option clears the field"),
         pytest.param({"type": "address"}, {"city": "London", "country": "GB"}, {"value": "London, GB"}, id="address"),
         pytest.param({"type": "address"}, " 12 Main St ", {"value": "12 Main St"}, id="address as text"),
