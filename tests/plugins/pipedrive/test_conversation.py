@@ -130,6 +130,18 @@ def test_what_differs(record: dict[str, Any], expected: dict[str, Any]) -> None:
     assert differing(found, record) == expected
 
 
+async def test_an_empty_text_is_no_news_where_there_is_none() -> None:
+    """Pages send one for whatever they don't know, with each identify."""
+    async with open_stand_in(PLUGIN, fields={"tier": {"key": PLAN}}) as account:
+        for tier in ("gold", "", ""):
+            await send(account, identify(tier=tier))
+
+        assert [sent["custom_fields"] for sent in account.accepted("person")] == [
+            {PERSON_ID: "u-17", PLAN: "gold"},
+            {PLAN: None},
+        ]
+
+
 async def test_a_null_clears_a_custom_field(account: StandIn) -> None:
     await send(account, identify(plan="gold"))
     await send(account, identify(plan=None, email=None))
