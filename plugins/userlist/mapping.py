@@ -105,8 +105,8 @@ COMPANY: Final = Table(
 
 def build_user(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """What an identify says of the person and their company. A userId that is an email is theirs if the call tells none."""
-    company = without_nulls(fields.pop("company", {}))
-    body = without_nulls(fields)
+    company = _without_nulls(fields.pop("company", {}))
+    body = _without_nulls(fields)
     if "email" not in body and event.user_id:
         with suppress(ValueError):
             body["email"] = convert.to_email(event.user_id)
@@ -121,9 +121,8 @@ def build_user(event: Event, fields: Document, settings: Settings) -> Payload | 
 
 def _about(company: Document) -> Document:
     """Properties of a user that tell of a company which can be none of its own."""
-    told = {"id": company.get("identifier"), "name": company.get("name"), "signed_up_at": company.get("signed_up_at")}
-    parts = without_nulls(told) | company.get("properties", {})
-    return {f"company_{name}": value for name, value in parts.items()}
+    own = {"id" if name == "identifier" else name: value for name, value in company.items() if name != "properties"}
+    return {f"company_{name}": value for name, value in (own | company.get("properties", {})).items()}
 
 
 def build_company(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
@@ -133,10 +132,10 @@ def build_company(event: Event, fields: Document, settings: Settings) -> Payload
     if not event.group_id:
         return Skip("the call names no group")
     user = fields.pop("user", None)
-    return sized(without_nulls(fields) | ({"relationships": [{"user": user}]} if user else {}))
+    return sized(_without_nulls(fields) | ({"relationships": [{"user": user}]} if user else {}))
 
 
-def without_nulls(fields: Document) -> Document:
+def _without_nulls(fields: Document) -> Document:
     """*fields* without those that are null, which nothing but a property may be."""
     return {name: value for name, value in fields.items() if value is not None}
 
