@@ -19,6 +19,7 @@ from plugins.attio.wire import (
     add_to_record,
     assert_record,
     code_of,
+    email_of,
     held,
     id_of,
     judge,
@@ -75,14 +76,23 @@ def converse(payload: Payload, settings: Settings) -> Conversation:
 
 
 def _write_person(body: Document, settings: Settings, warnings: list[str]) -> Said[None]:
-    """The company, the person, then the user."""
-    user = dict(body.get("user", {}))
-    if "person" in body:
+    """The company, the person, then the user. Where only the userId tells an email, the user goes first: who is known may have
+    another one by now, and is the person of that."""
+    user: Document = body.get("user", {})
+    person: Document = body.get("person", {})
+    known: Document = {}
+    if "user_if_new" in body:
+        found = yield from _unless_dead(_assert("users", "user_id", user, settings, warnings, body["user_if_new"]))
+        known = {} if isinstance(found, Dead) else found  # a refusal comes again below, after the person
+    if email := email_of(known):
+        person = {**person, "email_addresses": [email]}
+    if person:
         company = yield from _company_of(body, settings, warnings)
-        person = yield from _assert("people", "email_addresses", body["person"] | company, settings, warnings)
-        yield from _add("people", person, _missing(body.get("added", {}), person), settings, warnings)
-        if user:
-            user["person"] = reference("people", id_of(person))
+        record = yield from _assert("people", "email_addresses", person | company, settings, warnings)
+        yield from _add("people", record, _missing(body.get("added", {}), record), settings, warnings)
+        if any(each.get("target_record_id") == id_of(record) for each in held(known, "person")):
+            return  # the user, who is written already, points at them
+        user = user and {**user, "person": reference("people", id_of(record))}
     if user:
         yield from _assert("users", "user_id", user, settings, warnings, body.get("user_if_new"))
 
@@ -94,12 +104,9 @@ def _company_of(body: Document, settings: Settings, warnings: list[str]) -> Said
         return {}
     company = dict(body["company"])
     name = {"name": company.pop("name")} if "name" in company else {}
-    try:
-        record = yield from _assert("companies", "domains", company, settings, warnings)
-    except Ended as ended:
-        if not isinstance(ended.verdict, Dead):
-            raise
-        warnings.append(f"the person's company was not written: {ended.verdict.reason}")
+    record = yield from _unless_dead(_assert("companies", "domains", company, settings, warnings))
+    if isinstance(record, Dead):
+        warnings.append(f"the person's company was not written: {record.reason}")
         return {}
     yield from _add("companies", record, {} if held(record, "name") else name, settings, warnings)
     return {"company": reference("companies", id_of(record))}
@@ -124,12 +131,10 @@ def _write_workspace(body: Document, settings: Settings, warnings: list[str]) ->
     workspace = yield from _assert("workspaces", "workspace_id", body["workspace"], settings, warnings)
     if "member" not in body:
         return
-    try:
-        member = yield from _assert("users", "user_id", {"user_id": body["member"]}, settings, warnings)
-    except Ended as ended:
-        if not isinstance(ended.verdict, Dead):
-            raise
-        warnings.append(f"the workspace has no such user: {ended.verdict.reason}")
+    lookup = _assert("users", "user_id", {"user_id": body["member"]}, settings, warnings)
+    member = yield from _unless_dead(lookup)
+    if isinstance(member, Dead):
+        warnings.append(f"the workspace has no such user: {member.reason}")
         return
     yield from _add("workspaces", workspace, {"users": reference("users", id_of(member))}, settings, warnings)
 
@@ -149,12 +154,20 @@ def _add(kind: str, record: Document, values: Document, settings: Settings, warn
     """Add *values* to the record. What is refused is no reason to lose the rest, which is written."""
     if not values:
         return
+    request = partial(add_to_record, settings, kind, id_of(record))
+    written = yield from _unless_dead(_write(kind, request, values, "", warnings, {}))
+    if isinstance(written, Dead):
+        warnings.append(f"{', '.join(values)} of {kind}: not added: {written.reason}")
+
+
+def _unless_dead(part: Said[Document]) -> Said[Document | Dead]:
+    """The record that *part* ends with; or, where it is refused for good, that, for the rest of the event to go on."""
     try:
-        yield from _write(kind, partial(add_to_record, settings, kind, id_of(record)), values, "", warnings, {})
+        return (yield from part)
     except Ended as ended:
-        if not isinstance(ended.verdict, Dead):
-            raise
-        warnings.append(f"{', '.join(values)} of {kind}: not added: {ended.verdict.reason}")
+        if isinstance(ended.verdict, Dead):
+            return ended.verdict
+        raise
 
 
 def _write(

@@ -100,6 +100,12 @@ def held(record: Document, attribute: str) -> list[Document]:
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
+def email_of(user: Document) -> str:
+    """The email that a user has, "" where the answer doesn't tell: its attribute is called a text, and shown as an email."""
+    found = (each.get("value") or each.get("email_address") for each in held(user, "primary_email_address"))
+    return str(next(filter(None, found), ""))
+
+
 def judge(response: Response) -> Later | Dead | Blocked:
     """What ends a conversation.
 

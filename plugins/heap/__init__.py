@@ -16,7 +16,7 @@ from router.plugin import Action, BatchEndpoint, Harmless, Plugin, hookimpl
 PLUGIN = Plugin(
     slug="heap",
     name="Heap",
-    aliases=("Heap (Actions)", "Heap Cloud (Actions)", "Heap.io"),
+    aliases=("Heap (Actions)", "Heap Cloud", "Heap Cloud (Actions)", "Heap.io"),
     settings=Settings,
     endpoints=(
         BatchEndpoint(

@@ -30,7 +30,7 @@ class Settings(PluginSettings):
     @classmethod
     def _is_property(cls, value: str) -> str:
         if value and property_name(value) is None:
-            raise ValueError("expected the name of a property, which can't be blank, `id` or `user_id`")
+            raise ValueError("expected the name of a property, which can't be blank or one of the ids that Heap has")
         return value
 
     def vendor_url(self) -> str:

@@ -82,7 +82,7 @@ class Settings(PluginSettings):
                     f"{trait}: expected a merge tag in capitals with its type if that is no text: SINCE:date"
                 )
             if match is not None and match["tag"] == "EMAIL":
-                raise ValueError(f"{trait}: EMAIL is the address of the member itself")
+                raise ValueError(f"{trait}: that field is the address of the member itself")
         return fields
 
     @model_validator(mode="after")

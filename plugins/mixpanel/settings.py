@@ -62,7 +62,7 @@ class Settings(PluginSettings):
     def _are_group_keys(cls, keys: list[str]) -> list[str]:
         for key in keys:
             if not key.strip() or "." in key:
-                raise ValueError(f"{key!r} is no group key: expected text without dots")
+                raise ValueError("expected group keys, which are texts without dots")
         if len(set(keys)) < len(keys):
             raise ValueError("a group key is listed twice")
         return keys

@@ -125,7 +125,7 @@ class Settings(PluginSettings):
     @classmethod
     def _is_no_person(cls, value: str) -> str:
         if value.lower() in ("lead", "contact", "account"):
-            raise ValueError(f"{value} is for people and groups; give another object")
+            raise ValueError("that is for people and groups; give another object")
         return value
 
     @field_validator("event_external_id_field")
@@ -144,16 +144,16 @@ class Settings(PluginSettings):
             if not all(path.split(".")):
                 raise ValueError(f"{path!r}: expected a trait, or a path with dots such as company.id")
             if of != "event_fields" or name.lower() != "name":  # of an object of your own it is a text like any other
-                _writable(name)
+                _writable(name, f"{path}: ")
             if name.lower() == id_field.lower():
-                raise ValueError(f"{name} holds the id; give another field")
+                raise ValueError(f"{path}: that field holds the id; give another one")
         return value
 
     def vendor_url(self) -> str:
         return f"https://{self.domain.lower()}"
 
 
-def _writable(name: str) -> str:
+def _writable(name: str, of: str = "") -> str:
     if name.lower() in READ_ONLY or re.fullmatch("attributes", name, re.IGNORECASE):
-        raise ValueError(f"{name} can't be written; give another field")
+        raise ValueError(f"{of}that field can't be written; give another one")
     return name

@@ -159,7 +159,7 @@ class Settings(PluginSettings):
     def _are_names(cls, names: list[str]) -> list[str]:
         for name in names:
             if not all(name.split(".")):
-                raise ValueError(f"{name!r} is no name: expected plan or address.city")
+                raise ValueError("expected names such as plan or address.city")
         return names
 
     @property

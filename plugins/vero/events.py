@@ -25,7 +25,7 @@ _ROWS: Final = (
     Field("timestamp", "extras.created_at", convert.to_iso_utc),
 )
 _PROPERTIES: Final = (Custom("properties", at="data"),)
-SUBSCRIPTION: Final = Table((Field(("userId", "properties.id"), "id", convert.to_text),))
+SUBSCRIPTION: Final = Table((Field(("userId", "properties.id"), "id", convert.to_id),))
 
 
 def event_table(settings: Settings) -> Table:

@@ -7,7 +7,7 @@ Source: facts/vendors/vero.md section 4 and section 5 (group). That Segment's ow
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from plugins.vero.identity import email_of, to_email, who, why_nobody
 from plugins.vero.settings import Settings
@@ -33,6 +33,14 @@ _OF_CONTEXT: Final = frozenset({"timezone", "language", "userAgent"})
 """Properties that a call of nobody in particular has as well."""
 _DEVICE_EVENTS: Final = frozenset({"applicationinstalled", "applicationopened"})
 """By `spelt_alike`."""
+
+
+def to_zone(value: Any) -> int | float | str:
+    """A time zone: its hours from UTC, or its name."""
+    try:
+        return convert.to_number(value)
+    except ValueError:
+        return convert.named_timezone(value)
 
 
 def values(settings: Settings) -> Values:
@@ -79,7 +87,7 @@ def user_table(settings: Settings) -> Table:
             row("createdAt", convert.to_iso_utc),
             *row.nested("address"),
             *row.nested("company"),
-            Field(("traits.timezone", "context.timezone"), "data.timezone", convert.named_timezone),
+            Field(("traits.timezone", "context.timezone"), "data.timezone", to_zone),
             Field(("traits.language", "context.locale"), "data.language", convert.to_text),
             Field(("traits.userAgent", "context.userAgent"), "data.userAgent", convert.to_text),
             Field("context.device.token", "channels", convert.text_only, "with the platform of the device"),

@@ -23,13 +23,13 @@ def to_tags(value: Any) -> Document:
     if value.get("action") in _WAYS:
         lists[value["action"]] = value.get("values")
     tags = {
-        way: [tag for tag in told if tag and isinstance(tag, str)]
+        way: [convert.to_text(tag) for tag in told if isinstance(tag, str | int | float) and tag != ""]
         for way, told in lists.items()
         if isinstance(told, list)
     }
     found: Document = {way: told for way, told in tags.items() if told}
     if not found:
-        raise ValueError("expected a list of texts in add or remove")
+        raise ValueError("expected a list of tags in add or remove")
     return {"id": convert.to_id(value["id"]), **found} if value.get("id") is not None else found
 
 

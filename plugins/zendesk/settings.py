@@ -73,7 +73,7 @@ class Settings(PluginSettings):
     @classmethod
     def _is_not_zendesk_s(cls, value: str) -> str:
         if value.casefold() == "zendesk":
-            raise ValueError("zendesk is a source that Zendesk has for itself")
+            raise ValueError("that source is the vendor's own; give another one")
         return value
 
     @model_validator(mode="after")

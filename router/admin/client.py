@@ -16,6 +16,10 @@ class NotRunning(Exception):
     """No daemon listens on the socket of this data directory."""
 
 
+class BrokenOff(NotRunning):
+    """A daemon listens, but the connection ended without an answer. Nobody knows whether it carried the call out."""
+
+
 class Client:
     """Calls operations by name. Use as an async context manager."""
 
@@ -38,7 +42,8 @@ class Client:
         """Run an operation of the daemon.
 
         Raises:
-            NotRunning: there is no daemon, or it ended before it answered.
+            NotRunning: there is no daemon.
+            BrokenOff: it ended before it answered, or so many wait for it already that it takes no more.
             OperatorError: the daemon refuses the call, with its reason, or failed to carry it out.
             PermissionError: its socket belongs to another user.
         """
@@ -53,7 +58,9 @@ class Client:
                 if response.status == 200:
                     return answer
                 raise OperatorError(str(answer.get("message") or answer))
-        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, FileNotFoundError) as error:
+        except (aiohttp.ClientConnectorError, FileNotFoundError) as error:
             if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, PermissionError):
                 raise PermissionError(error.os_error.errno, error.os_error.strerror, self._path) from error
             raise NotRunning from error
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+            raise BrokenOff from error

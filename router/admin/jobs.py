@@ -12,10 +12,10 @@ from router.admin.no_such_number import NoSuchNumber
 from router.admin.outlook import Outlook
 from router.admin.reach import Reach
 from router.delivery.jobs.forecast import forecast
-from router.delivery.jobs.jobs import AT_A_STRETCH
 from router.delivery.jobs.selection import LOST, select
 from router.delivery.jobs.span import span_of
 from router.delivery.jobs.spec import ReplaySpec, RetrySpec
+from router.delivery.rounds import AT_A_STRETCH
 from router.delivery.state.changes import Job
 from router.delivery.state.state import State, StateUnusable
 from router.destination import Destination

@@ -71,6 +71,17 @@ def socket_app(calls: Mapping[str, Operation]) -> web.Application:
     return app
 
 
+def closing_app() -> web.Application:
+    """Refuses every operation: the router is going down, and there is nothing left to ask."""
+
+    async def refuse(request: web.Request) -> web.Response:
+        return _json({"message": "the router is going down. Ask again in a moment."}, 503)
+
+    app = web.Application()
+    app.add_routes([web.post("/{operation}", refuse)])
+    return app
+
+
 def check_socket_path(path: Path) -> None:
     """Check that a socket can have this path.
 

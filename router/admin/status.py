@@ -74,6 +74,8 @@ class StatusOperation:
         if worker is not None:
             status |= dict(zip(("state", "reason"), worker.state, strict=True))
             status["next_try_in_s"] = self._next_try_in_s(worker)
+            waits_s = worker.pace.rate_waits_s(self._reach.clock.monotonic())
+            status["rate_waits_s"] = {name: round(wait_s, 1) for name, wait_s in waits_s.items()}
             status["concurrency"] = {"now": worker.pace.concurrency, "most": assignment.options.concurrency}
         else:
             status |= {"state": "stopped" if assignment.is_enabled else "disabled", "reason": ""}

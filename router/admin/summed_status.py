@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from router.admin.answer import Answer
 
@@ -23,6 +24,11 @@ def summed_status(parts: Sequence[Answer]) -> Answer:
     paces = [part["concurrency"] for part in parts if "concurrency" in part]
     if paces:  # a router has one pace for all its partitions
         added["concurrency"] = min(paces, key=lambda pace: pace["now"])
+    waits_s = [part["rate_waits_s"].items() for part in parts if "rate_waits_s" in part]
+    if waits_s:
+        added["rate_waits_s"] = dict(
+            sorted(chain(*waits_s), key=lambda wait: wait[1])
+        )  # the longest of each comes last
     booked = [part for part in parts if "books" in part]
     unknown = sum(part["state"] == "unusable" and "books" not in part for part in parts)
     if unknown:

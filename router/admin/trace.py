@@ -97,7 +97,8 @@ class TraceOperation:
             if fleet is not None and name in fleet.problems:
                 return _waits(("unusable", fleet.problems[name]))
             return "" if fleet is not None or self._reach.is_elsewhere() else "no router delivers just now"
-        return _waits(worker.state)
+        rates = worker.pace.rate_waits_s(self._reach.clock.monotonic())
+        return _waits(worker.state) or (f"its rate holds the destination up ({', '.join(rates)})" if rates else "")
 
 
 def never_accepted(message_id: str) -> OperatorError:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from router.admin.client import Client, NotRunning
+from router.admin.client import BrokenOff, Client, NotRunning
 from router.admin.operations import Operations
 from router.cli.config_file import read_config
 from router.cli.data_folder import log_directory, states_of, suppressed_path
@@ -130,6 +130,11 @@ async def _ask_router(client: Client, data: Path, operation: str, arguments: Map
         return await _wait_for(client.call(operation, **arguments), "router", _STANDS_STILL)
     except TimeoutError:
         raise OperatorError(f"the router over {data} does not answer. {_STANDS_STILL}") from None
+    except BrokenOff:
+        raise OperatorError(
+            f"the router over {data} gave no answer: the connection ended. It has stopped, or stands still: see whether "
+            "GET /health answers. Nobody knows whether it did what it was asked, so have a look before you ask again."
+        ) from None
 
 
 async def _wait_for(answer: Coroutine[Any, Any, _T], who: str, why: str) -> _T:

@@ -14,7 +14,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from router.admin.metrics import LogCollector
-from router.admin.server import CONNECTIONS_S, listen_on_socket, port_app, socket_app
+from router.admin.server import CONNECTIONS_S, closing_app, listen_on_socket, port_app, socket_app
 from router.cli.cluster.role import Role
 from router.cli.data_folder import rejected_path, reserve_of, socket_path, suppressed_path
 from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries
@@ -88,6 +88,7 @@ class Daemon:
         self._role = role
         self._sandboxes = Sandboxes()
         self._runners: list[web.AppRunner] = []
+        self._socket_runner: web.AppRunner | None = None
         self._gateway_runner: web.AppRunner | None = None
         self._reloading = asyncio.Lock()
         self._reloads: set[asyncio.Task[None]] = set()
@@ -145,7 +146,8 @@ class Daemon:
             "reload": self.reload,
             "sandbox": self._sandboxes.accepted,
         }
-        self._runners.append(await listen_on_socket(socket_app(calls), socket_path(config)))
+        self._socket_runner = await listen_on_socket(socket_app(calls), socket_path(config))
+        self._runners.append(self._socket_runner)
         # A router that takes no events has no other port to say there that it is alive.
         admin = port_app(
             calls["status"], self._metrics, self._deliveries.refresh, lambda: health_response(self._stuck())
@@ -302,6 +304,7 @@ class Daemon:
         self._supervisor.stopping()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._reloading.acquire(), RELOAD_S)
+        refusing = await self._refuse_commands()
         gateway = self._gateway_runner
         for runner in reversed(self._runners):
             if runner is not gateway:
@@ -311,9 +314,22 @@ class Daemon:
             await self._close_gateway(gateway)
         await self._rejected.close()
         await self._sandboxes.stop()
-        await self._log.close()
+        if refusing is not None:
+            await refusing.cleanup()
         with contextlib.suppress(FileNotFoundError):
             socket_path(self._config).unlink()
+        await self._log.close()  # last: from here on the socket may be another router's
+
+    async def _refuse_commands(self) -> web.AppRunner | None:
+        """Tell those who ask from now on that the router goes down. If nobody listened, they would take it that no router runs,
+        and open the files."""
+        if self._socket_runner is None:
+            return None
+        for site in list(self._socket_runner.sites):
+            await site.stop()
+        with contextlib.suppress(OSError):  # a full disk
+            return await listen_on_socket(closing_app(), socket_path(self._config))
+        return None
 
     async def _close_gateway(self, runner: web.AppRunner) -> None:
         for site in list(runner.sites):

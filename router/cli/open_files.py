@@ -1,4 +1,4 @@
-"""Open files: no more destinations and connections than a process may have open. Pure.
+"""Open files, sockets included: how many a process may have, and no more destinations and connections than that.
 
 Without room for one more file the router would serve nobody: segments of the log, states, connections to vendors and the
 commands' own all need one, and whichever comes first takes it.
@@ -6,6 +6,8 @@ commands' own all need one, and whichever comes first takes it.
 
 from __future__ import annotations
 
+import contextlib
+import resource
 from collections.abc import Callable, Iterable
 
 from router.config import Config, Destination
@@ -22,10 +24,26 @@ FEWEST_CALLERS = 10
 """As few as ``server.max_connections`` may say."""
 MOST_AT_A_TIME = 64
 """Of ``delivery.concurrency``."""
+IN_A_CLUSTER = 200
+"""For all but callers where nobody knows which partitions this router will have, and with them which states."""
+_NO_LIMIT = 1_000_000
+
+
+def raise_limit() -> None:
+    """Allow this process as many as the system permits. The usual 1,024 are for programs that use ``select``."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # some systems allow fewer than they say
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def limit() -> int:
+    """How many files this process may have open at a time."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _NO_LIMIT if soft == resource.RLIM_INFINITY else soft
 
 
 def fit(config: Config, limit: int, processes: int | None = None) -> Config:
-    """*config* with no more requests at a time, and no more connections of sources, than there may be.
+    """*config* with no more requests at a time, and no more connections of sources, than there may be. Pure.
 
     Args:
         limit: how many files a process may have open.
@@ -35,7 +53,7 @@ def fit(config: Config, limit: int, processes: int | None = None) -> Config:
         OperatorError: there are too many destinations for that limit.
     """
     if config.log_urls:
-        return config  # which partitions this router will have, nobody knows
+        return _bounded(config, MOST_AT_A_TIME, max(FEWEST_CALLERS, limit - IN_A_CLUSTER))
     present = config.destinations.values()
     share = len(present) if processes is None else -(-len(present) // processes)
 

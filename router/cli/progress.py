@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from router.admin.outlook import add_up
 from router.cli.backend import ask
 from router.cli.output import console, print_json, say
+from router.cli.status import rates_that_hold_up
 from router.errors import OperatorError
 
 LOOK_S = 0.3
@@ -124,9 +125,13 @@ async def why_they_wait(config: Path, jobs: Sequence[dict[str, Any]]) -> list[st
 def why_it_waits(status: Mapping[str, Any], names: Collection[str]) -> Iterator[str]:
     """A line for each destination of *names* that does not deliver or is gone, according to the router's status."""
     for each in status["destinations"]:
-        if each["destination"] in names and each["state"] != "going":
+        if each["destination"] not in names:
+            continue
+        if each["state"] != "going":
             why = f": {each['reason']}" if each["reason"] else ""
             yield f"{each['destination']} is {each['state']}{why}. It goes on when that ends."
+        elif rates := rates_that_hold_up(each):
+            yield f"{each['destination']} is held up by its rate ({', '.join(rates)})."
     for name in sorted(set(names) - {each["destination"] for each in status["destinations"]}):
         yield f"{name} is no longer in the config. It goes on when it is put back (and the config reloaded)."
 

@@ -16,7 +16,7 @@ from router.cli.cluster.role import Role
 from router.cli.config_file import read_config
 from router.cli.daemon import SOCKETS, Daemon
 from router.cli.memory import spare_the_collector
-from router.cli.open_files import fit, most_at_a_time
+from router.cli.open_files import fit, limit, most_at_a_time, raise_limit
 from router.cli.options import DEFAULT_CONFIG, ConfigPath
 from router.cli.processes.orders import check_portable, socket_name
 from router.cli.room import room_oddities
@@ -26,7 +26,6 @@ from router.cli.wiring import to_assignments
 from router.config import Config, load_config
 from router.config.checks import DEMO_KEY, is_loopback
 from router.errors import OperatorError
-from router.gateway.open_files import limit, raise_limit
 
 MAX_PROCESSES = 64
 """A higher number is a typing error."""

@@ -6,7 +6,7 @@ Between an upgrade and the restart the answer is an older router's: what it does
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from router.cli.backend import ask
@@ -15,6 +15,9 @@ from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import NO_DESTINATIONS, duration, print_json, print_line, print_table
 from router.cli.trace import when
 from router.counted import counted
+
+MOMENT_S = 1.0
+"""Most rates hold a request back for less."""
 
 
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -62,6 +65,9 @@ def _of_destination(each: dict[str, Any]) -> Iterator[str]:
     if concurrency and concurrency["now"] < concurrency["most"]:
         most = counted(concurrency["most"], "request")
         yield f"{concurrency['now']} of {most} at a time, until the vendor takes more"
+    if each.get("books", {}).get("pending") or each.get("jobs"):
+        for name, wait_s in rates_that_hold_up(each).items():
+            yield f"its rate holds it up ({name}): the next request may leave in {duration(wait_s)}"
     for where, count in each.get("waited", {}).items():
         yield f"{count} had to wait for an earlier event of their user, {where}"
     for reason, count in each.get("skipped", {}).items():
@@ -88,6 +94,12 @@ def _of_destination(each: dict[str, Any]) -> Iterator[str]:
     if each.get("dead_letters"):
         letters = counted(each["dead_letters"], "dead letter")
         yield f"{letters}; see them with: router dead-letters list {each['destination']}"
+
+
+def rates_that_hold_up(each: Mapping[str, Any]) -> dict[str, float]:
+    """The rates of a destination that hold its requests back for longer than a moment, and for how many seconds they still
+    do."""
+    return {name: wait_s for name, wait_s in each.get("rate_waits_s", {}).items() if wait_s >= MOMENT_S}
 
 
 def _of_names(answer: dict[str, Any]) -> Iterator[str]:

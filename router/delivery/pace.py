@@ -44,6 +44,9 @@ STRAINED: Final = 2.0
 SHARE_KEPT: Final = 0.5
 """The share of the configured concurrency that stays, whatever the latencies."""
 
+OWN_RATE: Final = "delivery.rate_limit"
+"""The name of the destination's own rate."""
+
 State = Literal["going", "throttled", "blocked", "probing"]
 
 
@@ -210,6 +213,11 @@ class Pace:
         if self.under_way >= self.concurrency:
             return None
         return max(0.0, self._next - now, self._paused_until - now)
+
+    def rate_waits_s(self, now: float) -> dict[str, float]:
+        """For each rate that holds requests back, by its name: the seconds until the next one may leave."""
+        waits_s = {name: at - now for name, at in {OWN_RATE: self._next, **self._next_at}.items()}
+        return {name: wait_s for name, wait_s in waits_s.items() if wait_s > 0}
 
     def request_left(self, rate: str, now: float) -> None:
         """A request leaves. Call it only when both waits are 0, and call `request_came_back` once for each."""

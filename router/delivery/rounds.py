@@ -9,13 +9,14 @@ from typing import Final
 AT_A_STRETCH: Final = 50
 """Events decided and mapped before other tasks of the process get a turn."""
 LEAST: Final = 10
-"""Events of one reader at a time, where many wait."""
+"""Events of one reader or job at a time, where many wait."""
 TILL_NEXT: Final = 500
-"""A reader whose turn is over waits for no more events than these, unless there are too many readers for `LEAST` of each."""
+"""Who has had a turn waits for no more events than these before the next, unless too many wait for `LEAST` of each."""
 
 
 class Rounds:
-    """Lets the readers of all destinations go on in the order in which they ask, with `AT_A_STRETCH` events a round in all.
+    """Lets the readers and jobs of all destinations go on in the order in which they ask, with `AT_A_STRETCH` events a round in
+    all.
 
     With as many for each, a request to the gateway, which takes some rounds, would wait for all destinations that have a
     backlog, and again in each round.
@@ -38,7 +39,7 @@ class Rounds:
         stretch = max(LEAST, min(AT_A_STRETCH, TILL_NEXT // len(self._waiting)))
         while self._waiting and room > 0:
             turn, events = self._waiting.popleft()
-            if not turn.done():  # else its reader was stopped
+            if not turn.done():  # else who asked was stopped
                 granted = min(events, stretch)
                 turn.set_result(granted)
                 room -= granted

@@ -102,7 +102,7 @@ class Worker:
             lambda: self._lanes.is_live_served(),
             self._changed,
         )
-        self.jobs = Jobs(ledger, log, road, clock)
+        self.jobs = Jobs(ledger, log, road, clock, rounds)
         ledger.on_foreign = self.jobs.hear
         self._under_way = UnderWay()
         self._parking = Parking(ledger, options.backoff, clock, chance, notes)

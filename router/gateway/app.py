@@ -25,7 +25,6 @@ from router.gateway.health import health_response, ready_response
 from router.gateway.intake import Intake
 from router.gateway.limits import Limits
 from router.gateway.metrics import GatewayMetrics
-from router.gateway.open_files import room_for_connections
 from router.gateway.receipt import Forgotten, accepted_json, batch_receipt, rejected_receipt, suppressed_receipt
 from router.gateway.refusal import RefusalCode, Refused
 from router.gateway.server import make_runner
@@ -83,7 +82,6 @@ class Gateway:
         self.configure(sources, limits, surroundings)
         self._crowd = Crowd(
             lambda: self._setup.limits,
-            room_for_connections(),
             self._metrics.count_lost_connection,
             self._metrics.count_refusal,
         )

@@ -29,21 +29,18 @@ class Crowd:
     def __init__(
         self,
         limits: Callable[[], Limits],
-        room: int,
         on_loss: Callable[[str], None],
         on_refusal: Callable[[str], None],
     ) -> None:
         """
         Args:
             limits: returns the present limits.
-            room: how many connections the process can have at most, whatever the limits say.
             on_loss: called with the reason, one word, each time we end a connection early.
             on_refusal: called with the code each time a request is refused before it comes to the gateway's routes.
         """
         self.limits = limits
         self.on_loss = on_loss
         self.on_refusal = on_refusal
-        self._room = room
         self._members: OrderedDict[Member, None] = OrderedDict()
         self._left = asyncio.Event()
 
@@ -52,7 +49,7 @@ class Crowd:
 
     def enter(self, member: Member) -> bool:
         """Let *member* in. False: there is no room, and none of the others keeps us waiting."""
-        if len(self._members) >= min(self.limits().max_connections, self._room):
+        if len(self._members) >= self.limits().max_connections:
             slowest = next((each for each in self._members if each.keeps_us_waiting), None)
             if slowest is None:
                 self.on_loss("refused")

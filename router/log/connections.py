@@ -38,13 +38,27 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     Raises:
         sqlite3.Error: the file is missing or can't be opened.
     """
+    return _open(path)[0]
+
+
+def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """A connection, and whether it will see what others write from now on. Raises as `connect_to_read` does."""
+    had_log = _has_log(path)  # before: of the files that SQLite makes, it may get no further than an empty log
     try:
-        return _connect(path, "mode=ro")
+        return _connect(path, "mode=ro"), True
     except sqlite3.OperationalError:
-        # A write-ahead database in a directory where SQLite may make no files; safe while it has no log.
-        if not path.exists() or path.with_name(path.name + "-wal").exists():
+        # A write-ahead database where SQLite may make no files, or has no room for them; safe while nothing is in its log.
+        if had_log or not path.exists():
             raise
-        return _connect(path, "mode=ro&immutable=1")
+        return _connect(path, "mode=ro&immutable=1"), False
+
+
+def _has_log(path: Path) -> bool:
+    """Whether the database has a write-ahead log with something in it."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size > 0
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -89,13 +103,18 @@ class Connections:
             sqlite3.Error: the file is missing or can't be opened.
         """
         drops = self._drops
-        connection = self._take(path) or connect_to_read(path)
+        connection, sees_more = self._take(path), True
+        if connection is None:
+            connection, sees_more = _open(path)
         try:
             with speakable():
                 yield connection
         except BaseException:
             connection.close()
             raise
+        if not sees_more:
+            connection.close()
+            return
         with self._lock:
             self._idle.append((path, connection))
             # Close the newest if any were dropped meanwhile, since its file may have been replaced; else the oldest.

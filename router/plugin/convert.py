@@ -400,7 +400,7 @@ def to_last_name(value: Any) -> str:
     """The part of a full name after its first blank: ``Lee Ray`` of ``Ann Lee Ray``. A single word is refused."""
     _, last = _name_parts(value)
     if not last:
-        raise ValueError("expected a name of more than one word")
+        raise ValueError("a name of one word has no last name")
     return last
 
 

@@ -60,8 +60,16 @@ def test_books_are_added_up() -> None:
 def test_what_order_costs_and_what_the_vendor_lets_us_is_told_as_on_one_machine() -> None:
     """`router status` left both out where the log is in a cluster."""
     parts = [
-        part(waited={"in its lane": 3}, concurrency={"now": 4, "most": 4}),
-        part(waited={"in its lane": 2, "behind a parked event": 1}, concurrency={"now": 1, "most": 4}),
+        part(
+            waited={"in its lane": 3},
+            concurrency={"now": 4, "most": 4},
+            rate_waits_s={"delivery.rate_limit": 7.0, "events": 1.0},
+        ),
+        part(
+            waited={"in its lane": 2, "behind a parked event": 1},
+            concurrency={"now": 1, "most": 4},
+            rate_waits_s={"delivery.rate_limit": 4.0},
+        ),
         part(),
     ]
 
@@ -70,6 +78,7 @@ def test_what_order_costs_and_what_the_vendor_lets_us_is_told_as_on_one_machine(
     assert added["order"] == "strict"
     assert added["waited"] == {"behind a parked event": 1, "in its lane": 5}
     assert added["concurrency"] == {"now": 1, "most": 4}
+    assert added["rate_waits_s"] == {"delivery.rate_limit": 7.0, "events": 1.0}
     assert "concurrency" not in summed_status([part()])
 
 

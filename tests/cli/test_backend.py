@@ -7,7 +7,7 @@ import json
 import socket
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,51 @@ def test_who_waits_for_a_silent_router_is_told(config: Path, monkeypatch: pytest
     assert asked.code == 2
     assert waiting.startswith("The router has not answered for 0.01 s; still waiting.")
     assert end.startswith(f"the router over {config.parent / 'var'} does not answer.")
+
+
+@pytest.mark.parametrize("command", [("status",), ("dead-letters", "discard", "crm", "--all", "--yes")])
+def test_a_router_that_ends_the_connection_does_not_pass_for_none(config: Path, command: tuple[str, ...]) -> None:
+    """It said that none is running, and asked the files: what the router had begun was done again."""
+    data = config.parent / "var"
+    data.mkdir()
+
+    def end_connections(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                connection.recv(1)
+                connection.close()
+
+    with socket.socket(socket.AF_UNIX) as server, ThreadPoolExecutor(1) as thread:
+        server.bind(str(data / "admin.sock"))
+        server.listen()
+        ending = thread.submit(end_connections, server)
+
+        asked = run_command(*command, "--config", config)
+        server.shutdown(socket.SHUT_RDWR)
+        ending.result()
+
+    assert (asked.code, asked.out) == (2, "")
+    assert asked.err.startswith(f"the router over {data} gave no answer: the connection ended.")
+
+
+def test_a_router_for_which_too_many_wait_does_not_pass_for_none(config: Path) -> None:
+    """One that stands still, while a monitor asks it again and again."""
+    data = config.parent / "var"
+    data.mkdir()
+    with socket.socket(socket.AF_UNIX) as server, ExitStack() as waiting:
+        server.bind(str(data / "admin.sock"))
+        server.listen(1)
+        with suppress(BlockingIOError):
+            while True:
+                connection = waiting.enter_context(socket.socket(socket.AF_UNIX))
+                connection.setblocking(False)
+                connection.connect(str(data / "admin.sock"))
+
+        asked = run_command("status", "--config", config)
+
+    assert (asked.code, asked.out) == (2, "")
+    assert asked.err.startswith(f"the router over {data} gave no answer: the connection ended.")
 
 
 def test_a_receipt_that_does_not_come_is_told_of(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

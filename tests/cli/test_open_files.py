@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -9,14 +10,17 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from router.cli import run
+from router.cli import open_files, run
 from router.cli.cluster.role import Role
 from router.cli.open_files import fit
 from router.config import Config, Destination
 from router.config.destination import Delivery
 from router.config.server import Server
 from router.errors import OperatorError
+from router.gateway import Limits
 from router.registry import Registry
+from tests.gateway.harness import Harness
+from tests.gateway.test_connections import connected
 
 
 def config(
@@ -50,7 +54,8 @@ def config(
         ),
         pytest.param(config(80, 64), 1_024, 2, 18, 924, id="a process has its own destinations alone"),
         pytest.param(config(80, 64, sandbox=True), 1_024, 80, 7, 204, id="stand-ins stay in the main process"),
-        pytest.param(config(80, 64, log="nats://host"), 100, None, 64, 10_000, id="in a cluster nobody knows"),
+        pytest.param(config(80, 64, log="nats://host"), 1_024, None, 64, 824, id="in a cluster nobody knows"),
+        pytest.param(config(80, 64, log="nats://host"), 100, None, 64, 10, id="hardly any room in a cluster"),
     ],
 )
 def test_promise_8_connections_leave_room_for_everything_else(
@@ -61,6 +66,17 @@ def test_promise_8_connections_leave_room_for_everything_else(
 
     assert {each.delivery.concurrency for each in fitted.destinations.values()} == {concurrency}
     assert fitted.server.max_connections == callers
+
+
+async def test_the_gateway_takes_as_many_connections_as_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It left two hundred files alone by a rule of its own, so that with a limit of 200 it took one connection at a time."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (200, 200))
+    left = fit(config(1), 200).server.max_connections
+
+    async with Harness(Limits(max_connections=left)) as harness, connected(harness, left):
+        pass  # each of them was seen to be taken
+
+    assert left == 91
 
 
 def test_a_config_that_asks_for_less_keeps_what_it_asks_for() -> None:
@@ -125,3 +141,26 @@ def test_a_start_and_a_reload_say_so_where_files_are_few(tmp_path: Path, monkeyp
     assert taken.read_config().destinations["webhook"].delivery.concurrency == 1
     with pytest.raises(OperatorError, match="1 destination needs 116 open files"):
         taken.read_config()
+
+
+@pytest.mark.parametrize(("soft", "most"), [(1_024, 1_024), (-1, 1_000_000)], ids=["the usual", "no limit"])
+def test_what_the_system_allows_is_the_limit(monkeypatch: pytest.MonkeyPatch, soft: int, most: int) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
+
+    assert open_files.limit() == most
+
+
+@pytest.mark.parametrize("failure", [None, ValueError("not allowed")], ids=["allowed", "not allowed"])
+def test_the_process_takes_as_many_files_as_it_may(monkeypatch: pytest.MonkeyPatch, failure: Exception | None) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def setrlimit(_: int, limits: tuple[int, int]) -> None:
+        asked.append(limits)
+        if failure:
+            raise failure
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, 20_000))
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
+    open_files.raise_limit()
+
+    assert asked == [(20_000, 20_000)]

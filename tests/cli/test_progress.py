@@ -90,6 +90,13 @@ def test_the_end_says_how_to_send_what_was_only_too_old(
     assert f"{kind} 1 is done: 1 skipped" in said
 
 
+@pytest.mark.parametrize(("wait_s", "expected"), [(57.0, ["crm is held up by its rate (events)."]), (0.9, [])])
+def test_a_rate_that_holds_a_job_up_is_named(wait_s: float, expected: list[str]) -> None:
+    [crm] = status(crm=("going", ""))["destinations"]
+
+    assert list(why_it_waits({"destinations": [crm | {"rate_waits_s": {"events": wait_s}}]}, {"crm"})) == expected
+
+
 def test_a_job_that_was_not_begun_is_not_said_to_have_nothing_to_send(capsys: pytest.CaptureFixture[str]) -> None:
     print_end(JOB)
 

@@ -40,6 +40,22 @@ def test_what_waits_says_why_and_what_to_do(stage: Stage) -> None:
 
 
 @pytest.mark.timeout(60)
+def test_a_rate_that_holds_requests_up_is_named(stage: Stage) -> None:
+    """It was "going", with ever more events pending, and nothing said why."""
+    [vendor] = stage.vendors("mixpanel")
+    router = stage.router({"mixpanel": vendor.destination(delivery={"rate_limit": "1/min", "batch_wait": "0s"})})
+    for number in (1, 2):
+        router.post({"type": "track", "event": "Paid", "userId": "u1", "messageId": f"m-{number}"})
+        until(lambda: router.books("mixpanel")["delivered"] == 1, "one request leaves")
+
+    status = " ".join(stage.command("status").out.split())
+    [entry] = stage.command("trace", "m-2", "--json").json["events"][0]["destinations"]
+
+    assert (entry["outcome"], entry["reason"]) == ("pending", "its rate holds the destination up (delivery.rate_limit)")
+    assert "mixpanel: its rate holds it up (delivery.rate_limit): the next request may leave in" in status
+
+
+@pytest.mark.timeout(60)
 def test_what_is_parked_is_told_by_an_example(stage: Stage) -> None:
     """Intercom takes events of people it knows only."""
     [vendor] = stage.vendors("intercom")

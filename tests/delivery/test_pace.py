@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.delivery.pace import Backoff, Limits, Pace
+from router.delivery.pace import OWN_RATE, Backoff, Limits, Pace
 
 Step = Callable[[Pace], object]
 
@@ -243,6 +243,15 @@ def test_a_vendor_limit_of_10_a_second_is_not_exceeded_in_any_second() -> None:
     busiest = max(sum(begin <= moment < begin + 1.0 for moment in left) for begin in left)
     assert busiest <= 10
     assert len(left) > 500
+
+
+def test_the_rates_that_hold_requests_back_are_told_until_they_let_one_leave() -> None:
+    pace = going(per_second=0.1, rates_per_second={"profiles": 0.5})
+    pace.request_left("profiles", 5.0)
+
+    assert pace.rate_waits_s(6.0) == {OWN_RATE: 9.0, "profiles": 1.0}
+    assert pace.rate_waits_s(7.0) == {OWN_RATE: 8.0}
+    assert pace.rate_waits_s(15.0) == {}
 
 
 def test_an_endpoint_has_a_rate_of_its_own_within_that_of_the_destination() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import orjson
 import pytest
 
-from router.gateway import Limits, open_files
+from router.gateway import Limits
 from router.gateway.connections import Connection
 from router.gateway.crowd import Crowd
 from tests.gateway.harness import IDENTIFY, KEY, SOURCES, Answer, Harness, basic, read_answer
@@ -401,7 +400,7 @@ async def test_a_reload_changes_what_connections_may_cost() -> None:
 
 
 async def test_a_stop_goes_on_when_the_last_connection_has_left() -> None:
-    crowd = Crowd(Limits, room=2, on_loss=lambda reason: None, on_refusal=lambda code: None)
+    crowd = Crowd(lambda: Limits(max_connections=2), on_loss=lambda reason: None, on_refusal=lambda code: None)
     first, last = object(), object()
     crowd.enter(first)  # type: ignore[arg-type]
     crowd.enter(last)  # type: ignore[arg-type]
@@ -415,36 +414,3 @@ async def test_a_stop_goes_on_when_the_last_connection_has_left() -> None:
     crowd.leave(last)  # type: ignore[arg-type]
     async with asyncio.timeout(20):
         await empty
-
-
-def test_there_are_never_more_connections_than_files_may_be_open() -> None:
-    told: list[str] = []
-    crowd = Crowd(lambda: Limits(max_connections=1_000), room=0, on_loss=told.append, on_refusal=told.append)
-
-    assert crowd.enter(object()) is False  # type: ignore[arg-type]
-    assert told == ["refused"]
-
-
-@pytest.mark.parametrize(
-    ("soft", "room"), [(1_024, 824), (10, 1), (-1, 999_800)], ids=["the usual", "hardly any", "no limit"]
-)
-def test_room_is_left_for_files(monkeypatch: pytest.MonkeyPatch, soft: int, room: int) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
-
-    assert open_files.room_for_connections() == room
-
-
-@pytest.mark.parametrize("failure", [None, ValueError("not allowed")], ids=["allowed", "not allowed"])
-def test_the_process_takes_as_many_files_as_it_may(monkeypatch: pytest.MonkeyPatch, failure: Exception | None) -> None:
-    asked: list[tuple[int, int]] = []
-
-    def setrlimit(_: int, limits: tuple[int, int]) -> None:
-        asked.append(limits)
-        if failure:
-            raise failure
-
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, 20_000))
-    monkeypatch.setattr(resource, "setrlimit", setrlimit)
-    open_files.raise_limit()
-
-    assert asked == [(20_000, 20_000)]

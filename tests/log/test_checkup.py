@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
+import resource
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ import pytest
 from router.errors import OperatorError
 from router.log import checkup
 from router.log.checkup import LogReport, SegmentReport, check_log
-from router.log.record import Appended
+from router.log.record import Appended, Record
 from router.log.repair import repair_log
 from router.log.sqlite import SqliteLog
 from tests.log.damage import (
@@ -389,3 +392,46 @@ async def test_row_20_at_500_random_places(killed: Path, tmp_path: Path) -> None
     for seed in range(1_000, 1_500):
         await check_at_random(killed, tmp_path / str(seed), seed)
         shutil.rmtree(tmp_path / str(seed))
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """As on a full disk, there is none for the 32 kB of shared memory that SQLite keeps beside a write-ahead log."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("events", [0, 3])
+async def test_on_a_full_disk_the_last_segment_of_a_sound_log_is_sound(tmp_path: Path, events: int) -> None:
+    """It was called damaged, which `router log repair` was to settle."""
+    log = await SqliteLog.open(tmp_path / "log", OPTIONS, StillClock())
+    await log.append(entries(1, events))
+    await log.close()
+
+    with no_room():
+        report = check_log(tmp_path / "log")
+
+    assert report.is_sound, report
+    assert [each.events for each in report.segments] == [events]
+
+
+async def test_what_is_stored_can_be_read_although_a_start_finds_the_disk_full(tmp_path: Path) -> None:
+    """And what is stored afterwards, too."""
+    directory = tmp_path / "log"
+    log = await SqliteLog.open(directory, OPTIONS, StillClock())
+    await log.append(entries(1, 3))
+    await log.close()
+    with no_room():
+        log = await SqliteLog.open(directory, OPTIONS, StillClock())
+        async with asyncio.timeout(5):
+            found = await read_all(log)
+    await log.append(entries(4, 5))
+
+    assert [each.sequence for each in found if isinstance(each, Record)] == [1, 2, 3]
+    assert [each.sequence for each in await read_all(log) if isinstance(each, Record)] == [1, 2, 3, 4, 5]
+    await log.close()
+    assert check_log(directory).is_sound

@@ -114,6 +114,30 @@ def test_sigterm_lets_flights_land_and_the_next_start_delivers_the_rest(stage: S
 
 @pytest.mark.in_processes
 @pytest.mark.timeout(60)
+def test_a_router_that_goes_down_does_not_pass_for_none(stage: Stage) -> None:
+    """While its flights landed, commands said that no router is running, and opened its files."""
+    [vendor] = stage.vendors("mixpanel")
+    vendor.fail(hang_s=4.0, after=True)
+    router = stage.router({"mixpanel": vendor.destination()})
+    stage.generator(router, users=1, events=1).finish()
+    until(vendor.kept, "a request is under way")
+
+    router.send(signal.SIGTERM)
+    said = []
+
+    def is_refused() -> bool:
+        asked = stage.command("status")
+        said.append(asked.out.partition(";")[0])
+        return asked.code == 2 and asked.err == "the router is going down. Ask again in a moment.\n"
+
+    until(is_refused, "it says that it goes down")
+    assert router.wait(EXIT_S) == 0
+    assert "No router is running" not in said
+    assert "No router is running; this is what its files say." in stage.command("status").out
+
+
+@pytest.mark.in_processes
+@pytest.mark.timeout(60)
 def test_sigterm_under_load_loses_nothing(stage: Stage) -> None:
     """Callers get their answer or none, but never a 200 for what is not kept."""
     vendors = stage.vendors("mixpanel", "customerio")

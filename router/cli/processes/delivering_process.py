@@ -31,12 +31,12 @@ from router.cli.engine import open_log
 from router.cli.housekeeping import INTERVAL_S
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
+from router.cli.open_files import raise_limit
 from router.cli.processes import orders
 from router.cli.processes.orders import NEWS, READY, Envelope, socket_name
 from router.clock import SystemClock
 from router.delivery.assignment import Assignment
 from router.errors import OperatorError
-from router.gateway.open_files import raise_limit
 from router.log.segments import Unreadable
 from router.log.sqlite import SqliteLog
 from router.overheard import overhearing

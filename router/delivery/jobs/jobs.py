@@ -11,7 +11,6 @@ their own.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -25,6 +24,7 @@ from router.delivery.jobs.course import Course
 from router.delivery.jobs.selection import LOST, select
 from router.delivery.jobs.spec import ReplaySpec, RetrySpec
 from router.delivery.ledger import Ledger, storable
+from router.delivery.rounds import Rounds
 from router.delivery.signal import Signal
 from router.delivery.state.changes import Job, Kind, Place
 from router.delivery.state.letters import DeadLetter
@@ -36,8 +36,6 @@ from router.log.record import Record, last_of
 _T = TypeVar("_T")
 
 CHUNK = 200
-AT_A_STRETCH = 50
-"""Events decided and mapped before other tasks of the process get a turn."""
 LOOK_S = 10.0
 """How often a running daemon looks for jobs that a command wrote into the state as the daemon began. It is told of others."""
 
@@ -59,11 +57,13 @@ class Road:
 class Jobs:
     """Runs the jobs of one destination, one after another."""
 
-    def __init__(self, ledger: Ledger, log: Log, road: Road, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, log: Log, road: Road, clock: Clock, rounds: Rounds) -> None:
+        """Readers, and the jobs of other destinations, share *rounds*."""
         self._ledger = ledger
         self._log = log
         self._road = road
         self._clock = clock
+        self._rounds = rounds
         self._added = Signal(clock)
         self._course: Course | None = None
         self._noted: dict[Place, dict[str, str]] = {}
@@ -162,10 +162,13 @@ class Jobs:
         self._course = None
 
     async def _send(self, course: Course, transits: Sequence[Transit]) -> None:
+        granted = 0
         for number, transit in enumerate(transits):
-            if number % AT_A_STRETCH == 0:
-                await asyncio.sleep(0)
-            await self._wait_for_turn(course, is_live_first=number % AT_A_STRETCH == 0)
+            is_live_first = not granted
+            if not granted:
+                granted = await self._rounds.turn(len(transits) - number)
+            granted -= 1
+            await self._wait_for_turn(course, is_live_first)
             if course.is_cancelled:
                 return
             course.begin(_number(transit), transit)

@@ -113,12 +113,16 @@ async def test_a_company_keeps_the_name_it_has(vendor: StandIn) -> None:
 
 
 async def test_an_email_that_the_userid_is_takes_the_place_of_none(vendor: StandIn) -> None:
-    """Who signed up as ada@old.example and moved is still called that in each later call."""
+    """Who signed up as ada@old.example and moved is still called that in each later call, and is the same person."""
     old = "ada@old.example"
     for traits in ({}, {"email": EMAIL}, {"plan": "gold"}):
         assert await send(vendor, make_event("identify", userId=old, traits=traits)) == [Delivered()]
 
-    assert [user["primary_email_address"] for user in held(vendor, "users")] == [[EMAIL]]
+    [user] = held(vendor, "users")
+    of_old, of_new = held(vendor, "people")
+    assert user["primary_email_address"] == [EMAIL]
+    assert vendor.sandbox.records["people"][user["person"][0]["target_record_id"]] is of_new
+    assert (of_old.get("plan_tier"), of_new["plan_tier"]) == (None, ["gold"])
 
 
 async def test_a_user_who_is_known_is_written_without_an_email() -> None:
@@ -289,12 +293,15 @@ def test_what_is_never_taken_ends_at_last() -> None:
 
 
 @pytest.mark.parametrize("path", ["companies", "people/", "people", "users"])
-async def test_a_repeat_does_no_harm(vendor: StandIn, path: str) -> None:
-    event = identify(name="Ada", phone="+442079460000", company={"domain": "engine.example"}, tags=["a"])
+@pytest.mark.parametrize(("id", "email"), [("u-17", EMAIL), (EMAIL, "")], ids=["with an email", "by the userId alone"])
+async def test_a_repeat_does_no_harm(vendor: StandIn, path: str, id: str, email: str) -> None:
+    company = {"domain": "engine.example"}
+    event = identify(id, email=email, name="Ada", phone="+442079460000", company=company, tags=["a"])
     vendor.sandbox.fail(Fault(status=503, after=True, times=1, path=f"objects/{path}"))
 
     verdicts = [await send(vendor, event) for _ in range(2)]
 
     assert verdicts == [[Later("503")], [Delivered()]]
     [person] = held(vendor, "people")
-    assert (len(person["phone_numbers"]), len(person["email_addresses"]), len(held(vendor, "users"))) == (1, 1, 1)
+    [user] = held(vendor, "users")
+    assert (len(person["phone_numbers"]), len(person["email_addresses"]), len(user["person"])) == (1, 1, 1)

@@ -209,6 +209,7 @@ def test_what_is_skipped_says_why(
     ("traits", "left_out"),
     [
         ({"email": EMAIL, "company": "Acme"}, "Attio finds a company by its domain alone; left out: company"),
+        ({"email": EMAIL, "name": "Ada"}, "traits.name: a name of one word has no last name; left out"),
         (
             {"email": EMAIL, "phone": "020 7946"},
             "Attio takes no phone number whose country is not told; left out: phone",
@@ -218,7 +219,7 @@ def test_what_is_skipped_says_why(
             "Attio finds a person by an email alone; left out: job_title, company",
         ),
     ],
-    ids=["a company without a domain", "a phone without a country", "a person without an email"],
+    ids=["a company without a domain", "a last name", "a phone without a country", "a person without an email"],
 )
 def test_explain_tells_what_is_left_out(traits: dict[str, Any], left_out: str) -> None:
     rehearsal = rehearse(**USERS, user_attributes={"plan": "plan"})
@@ -276,11 +277,10 @@ def test_ids_and_parts_of_traits_may_be_named() -> None:
         pytest.param({"access_token": ""}, "at least 1", id="no token"),
         pytest.param({"person_attributes": {"plan": "a b"}}, "expected an attribute's slug", id="no slug"),
         pytest.param({"person_attributes": {"plan": "plan:select"}}, "expected an attribute's slug", id="no such type"),
-        pytest.param({"person_attributes": {" .plan": "plan"}}, "expected an attribute's slug", id="no trait"),
-        pytest.param({"person_attributes": {"nick": "name"}}, "name is filled already", id="filled"),
-        pytest.param(
-            {"company_attributes": {"createdAt": "created_at"}}, "created_at is filled already", id="read-only"
-        ),
+        pytest.param({"person_attributes": {" .plan": "plan"}}, "expected a trait", id="no trait"),
+        pytest.param({"person_attributes": {"nick": "name"}}, "is filled already", id="filled"),
+        pytest.param({"company_attributes": {"createdAt": "created_at"}}, "is filled already", id="read-only"),
+        pytest.param({"person_attributes": {"avatar": "avatar_url"}}, "is filled already", id="Attio's own"),
         pytest.param({"user_attributes": {"plan": "plan"}}, "without use_users_object", id="users are off"),
         pytest.param(
             {"workspace_attributes": {"plan": "plan"}}, "without use_workspaces_object", id="workspaces are off"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,45 +15,14 @@ from router.event import Event
 from router.explain import explain
 from router.plugin import GROUP_TRAITS, USER_TRAITS, camel_case, snake_case
 from router.testing import make_event
+from router.testing.samples import COMPANY, PERSON
 from tests.plugins.heap.mapped import MAPPER, body_of, make_settings, skipped
 
-ADDRESS = {"city": "London", "state": "LDN", "country": "UK", "postalCode": "N1", "street": "1 Main St"}
-COMPANY = {"name": "Acme", "id": "c-1", "industry": "Mills", "employee_count": 40, "plan": "gold"}
 
-USER_CASES: dict[str, tuple[Any, dict[str, Any]]] = {
-    "address": (ADDRESS, {f"address.{part}": value for part, value in ADDRESS.items()}),
-    "age": ("36", {"age": 36}),
-    "avatar": ("https://example.test/a.png", {"avatar": "https://example.test/a.png"}),
-    "birthday": ("1990-12-10", {"birthday": "1990-12-10"}),
-    "company": (COMPANY, {f"company.{part}": value for part, value in COMPANY.items()}),
-    "createdAt": ("2024-08-24T16:15:22+02:00", {"createdAt": "2024-08-24T14:15:22Z"}),
-    "description": ("Countess", {"description": "Countess"}),
-    "email": (" ada@example.test ", {"email": "ada@example.test"}),
-    "firstName": ("Ada", {"firstName": "Ada"}),
-    "gender": ("female", {"gender": "female"}),
-    "id": ("u-17", {}),
-    "lastName": ("Lovelace", {"lastName": "Lovelace"}),
-    "name": ("Ada Lovelace", {"name": "Ada Lovelace"}),
-    "phone": ("020 7946 0000", {"phone": "020 7946 0000"}),
-    "title": ("Analyst", {"title": "Analyst"}),
-    "username": ("ada", {"username": "ada"}),
-    "website": ("https://example.test", {"website": "https://example.test"}),
-}
-
-ACCOUNT_CASES: dict[str, tuple[Any, dict[str, Any]]] = {
-    "address": (ADDRESS, {f"address.{part}": value for part, value in ADDRESS.items()}),
-    "avatar": ("https://example.test/a.png", {"avatar": "https://example.test/a.png"}),
-    "createdAt": (1724508922, {"createdAt": "2024-08-24T14:15:22Z"}),
-    "description": ("Mills", {"description": "Mills"}),
-    "email": ("office@example.test", {"email": "office@example.test"}),
-    "employees": (40, {"employees": 40}),
-    "id": ("acme-1", {}),
-    "industry": ("Mills", {"industry": "Mills"}),
-    "name": ("Acme", {"name": "Acme"}),
-    "phone": ("020 7946", {"phone": "020 7946"}),
-    "website": ("https://example.test", {"website": "https://example.test"}),
-    "plan": ("gold", {"plan": "gold"}),
-}
+def parts_of(traits: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What Heap gets of a trait: the same, or each part of an object by its own name."""
+    value = traits[name]
+    return {f"{name}.{part}": item for part, item in value.items()} if isinstance(value, dict) else {name: value}
 
 
 def spelled(value: Any, spell: Any) -> Any:
@@ -63,24 +33,20 @@ def properties_of(traits: dict[str, Any]) -> Any:
     return body_of(make_event("identify", userId="u-17", traits=traits))["properties"]
 
 
-def test_every_reserved_trait_has_a_case() -> None:
-    assert USER_CASES.keys() == set(USER_TRAITS)
-    assert ACCOUNT_CASES.keys() == set(GROUP_TRAITS)
-
-
 @pytest.mark.parametrize("spell", [camel_case, snake_case], ids=["camelCase", "snake_case"])
 @pytest.mark.parametrize("trait", USER_TRAITS)
 def test_a_reserved_user_trait_arrives_in_either_spelling(trait: str, spell: Any) -> None:
-    value, expected = USER_CASES[trait]
+    expected = {} if trait == "id" else parts_of(PERSON, trait)
 
-    assert properties_of({"kept": 1, spell(trait): spelled(value, spell)}) == {"kept": 1, **expected}
+    assert properties_of({"kept": 1, spell(trait): spelled(PERSON[trait], spell)}) == {"kept": 1, **expected}
 
 
 @pytest.mark.parametrize("spell", [camel_case, snake_case], ids=["camelCase", "snake_case"])
 @pytest.mark.parametrize("trait", GROUP_TRAITS)
 def test_a_reserved_group_trait_arrives_in_either_spelling(trait: str, spell: Any) -> None:
-    value, expected = ACCOUNT_CASES[trait]
-    event = make_event("group", userId="u-17", groupId="g", traits={"kept": 1, spell(trait): spelled(value, spell)})
+    expected = {} if trait == "id" else parts_of(COMPANY, trait)
+    traits = {"kept": 1, spell(trait): spelled(COMPANY[trait], spell)}
+    event = make_event("group", userId="u-17", groupId="g", traits=traits)
 
     body = body_of(event, "update account", account_id_property="company_id")
 
@@ -96,6 +62,11 @@ def test_a_reserved_group_trait_arrives_in_either_spelling(trait: str, spell: An
             {"first_name": "Ada", "last_name": "Lovelace"},
             {"firstName": "Ada", "lastName": "Lovelace", "name": "Ada Lovelace"},
             id="names in snake_case",
+        ),
+        pytest.param(
+            {"age": "36", "createdAt": "2024-08-24T16:15:22+02:00", "email": " ada@example.test "},
+            {"age": 36, "createdAt": "2024-08-24T14:15:22Z", "email": "ada@example.test"},
+            id="a number, a time and an email",
         ),
         pytest.param({"birthday": "someday", "age": "old", "email": ["a@example.test"]}, {}, id="unusable"),
         pytest.param({"phone": 442079460000}, {"phone": "442079460000"}, id="phone as a number"),
@@ -206,6 +177,15 @@ def test_a_group_call_that_a_mapping_took_the_group_from_is_not_sent() -> None:
 
 
 # --- explain ---
+
+
+@pytest.mark.parametrize("name", ["Heap", "Heap Cloud", "Heap Cloud (Actions)"])
+def test_each_of_segment_s_names_for_heap_keeps_an_event_from_it(name: str) -> None:
+    event = make_event("track", userId="u-17", event="E", integrations={name: False})
+
+    [part] = explain(event, [MAPPER.rehearse().destination])["destinations"]
+
+    assert part["decision"] == "skip"
 
 
 def test_what_is_left_out_is_reported_and_the_rest_goes_on() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from plugins.vero import PLUGIN
 from plugins.vero.settings import Settings
-from router.destination import Destination
 from router.plugin import Event
+from router.testing import Mapper
 
 ADA = {"userId": "u-17"}
 ANON = {"anonymousId": "anon-5"}
@@ -18,15 +18,11 @@ def make_settings(**given: Any) -> Settings:
     return Settings.model_validate({"auth_token": "sandbox-token", **given})
 
 
+MAPPER = Mapper(PLUGIN, make_settings)
+body_of = MAPPER.body_of
+
+
 def map_event(event: Event, **settings: Any) -> dict[str, list[Any] | str]:
     """By action: the bodies of its payloads, or the reason why there are none."""
-    mapped = Destination("vero", PLUGIN, make_settings(**settings)).map(event)
+    mapped = MAPPER.rehearse(**settings).map(event)
     return {part.action.name: [payload.body for payload in part.payloads] or part.skipped for part in mapped}
-
-
-def body_of(event: Event, action: str, **settings: Any) -> Any:
-    """The body of the only payload of *action*."""
-    bodies = map_event(event, **settings)[action]
-    assert isinstance(bodies, list), bodies
-    [body] = bodies
-    return body

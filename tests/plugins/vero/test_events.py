@@ -100,6 +100,9 @@ def test_properties_may_be_flat() -> None:
         pytest.param({**ADA, "properties": {"id": 5}}, "u-17", id="the user of the event"),
         pytest.param({**ANON, "properties": {"id": 5}}, "5", id="a property, as at Segment"),
         pytest.param({**ANON, "context": {"traits": {"email": EMAIL}}}, EMAIL, id="an email"),
+        pytest.param(
+            {**ANON, "properties": {"id": ""}, "context": {"traits": {"email": EMAIL}}}, EMAIL, id="an empty property"
+        ),
     ],
 )
 def test_who_wants_mails_no_more_or_again_is_no_event(name: str, call: Any, id: str) -> None:
