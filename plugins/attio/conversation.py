@@ -6,9 +6,9 @@ Source: facts/vendors/attio.md sections 3, 4, 5 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final
 
 from plugins.attio.settings import Settings
 from plugins.attio.wire import (
@@ -29,50 +29,32 @@ from plugins.attio.wire import (
     words,
 )
 from router.plugin import (
-    Blocked,
-    Conversation,
     Dead,
-    Delivered,
     Document,
+    Ended,
     Later,
-    Payload,
     Request,
     Response,
+    Said,
     Step,
-    Verdict,
+    conversation,
+    unless_refused,
 )
 
 MAX_MENDINGS: Final = 20
 """How often one record is sent again with less in it. So a conversation stays below the hundred requests that it may have."""
 
-T = TypeVar("T")
-Said = Generator[Step, Response, T]
-"""A part of a conversation."""
 
-
-class Ended(Exception):
-    """What ends a conversation before its time."""
-
-    def __init__(self, verdict: Verdict | Blocked) -> None:
-        super().__init__(str(verdict))
-        self.verdict = verdict
-
-
-def converse(payload: Payload, settings: Settings) -> Conversation:
+@conversation
+def converse(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
     """By what the body has: a ``workspace`` and its ``member``; a ``person``, what is to be ``added``, their ``company`` and
     the ``user``; or a ``company`` alone."""
-    warnings: list[str] = []
-    body = payload.body
-    try:
-        if "workspace" in body:
-            yield from _write_workspace(body, settings, warnings)
-        elif "person" in body or "user" in body:
-            yield from _write_person(body, settings, warnings)
-        else:
-            yield from _assert("companies", "domains", body["company"], settings, warnings)
-    except Ended as ended:
-        return ended.verdict
-    return Delivered(tuple(warnings))
+    if "workspace" in body:
+        yield from _write_workspace(body, settings, warnings)
+    elif "person" in body or "user" in body:
+        yield from _write_person(body, settings, warnings)
+    else:
+        yield from _assert("companies", "domains", body["company"], settings, warnings)
 
 
 def _write_person(body: Document, settings: Settings, warnings: list[str]) -> Said[None]:
@@ -82,8 +64,8 @@ def _write_person(body: Document, settings: Settings, warnings: list[str]) -> Sa
     person: Document = body.get("person", {})
     known: Document = {}
     if "user_if_new" in body:
-        found = yield from _unless_dead(_assert("users", "user_id", user, settings, warnings, body["user_if_new"]))
-        known = {} if isinstance(found, Dead) else found  # a refusal comes again below, after the person
+        found = _assert("users", "user_id", user, settings, warnings, body["user_if_new"])
+        known = (yield from unless_refused(found, "", [])) or {}  # a refusal comes again below, after the person
     if email := email_of(known):
         person = {**person, "email_addresses": [email]}
     if person:
@@ -104,9 +86,9 @@ def _company_of(body: Document, settings: Settings, warnings: list[str]) -> Said
         return {}
     company = dict(body["company"])
     name = {"name": company.pop("name")} if "name" in company else {}
-    record = yield from _unless_dead(_assert("companies", "domains", company, settings, warnings))
-    if isinstance(record, Dead):
-        warnings.append(f"the person's company was not written: {record.reason}")
+    written = _assert("companies", "domains", company, settings, warnings)
+    record = yield from unless_refused(written, "the person's company was not written", warnings)
+    if record is None:
         return {}
     yield from _add("companies", record, {} if held(record, "name") else name, settings, warnings)
     return {"company": reference("companies", id_of(record))}
@@ -131,12 +113,10 @@ def _write_workspace(body: Document, settings: Settings, warnings: list[str]) ->
     workspace = yield from _assert("workspaces", "workspace_id", body["workspace"], settings, warnings)
     if "member" not in body:
         return
-    lookup = _assert("users", "user_id", {"user_id": body["member"]}, settings, warnings)
-    member = yield from _unless_dead(lookup)
-    if isinstance(member, Dead):
-        warnings.append(f"the workspace has no such user: {member.reason}")
-        return
-    yield from _add("workspaces", workspace, {"users": reference("users", id_of(member))}, settings, warnings)
+    found = _assert("users", "user_id", {"user_id": body["member"]}, settings, warnings)
+    member = yield from unless_refused(found, "the workspace has no such user", warnings)
+    if member is not None:
+        yield from _add("workspaces", workspace, {"users": reference("users", id_of(member))}, settings, warnings)
 
 
 # --- writing ---
@@ -152,22 +132,9 @@ def _assert(
 
 def _add(kind: str, record: Document, values: Document, settings: Settings, warnings: list[str]) -> Said[None]:
     """Add *values* to the record. What is refused is no reason to lose the rest, which is written."""
-    if not values:
-        return
-    request = partial(add_to_record, settings, kind, id_of(record))
-    written = yield from _unless_dead(_write(kind, request, values, "", warnings, {}))
-    if isinstance(written, Dead):
-        warnings.append(f"{', '.join(values)} of {kind}: not added: {written.reason}")
-
-
-def _unless_dead(part: Said[Document]) -> Said[Document | Dead]:
-    """The record that *part* ends with; or, where it is refused for good, that, for the rest of the event to go on."""
-    try:
-        return (yield from part)
-    except Ended as ended:
-        if isinstance(ended.verdict, Dead):
-            return ended.verdict
-        raise
+    if values:
+        written = _write(kind, partial(add_to_record, settings, kind, id_of(record)), values, "", warnings, {})
+        yield from unless_refused(written, f"{', '.join(values)} of {kind}: not added", warnings)
 
 
 def _write(

@@ -5,11 +5,23 @@ Source: facts/vendors/pipedrive.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from plugins.pipedrive import conversation, mapping, wire
 from plugins.pipedrive.settings import Settings
-from router.plugin import Action, ConversationEndpoint, CredentialCheck, Plugin, Skip, hookimpl
+from router.plugin import Action, Conversation, ConversationEndpoint, CredentialCheck, Payload, Plugin, Skip, hookimpl
+
+
+def _endpoint(name: str, converse: Callable[[Payload, Settings], Conversation]) -> ConversationEndpoint:
+    return ConversationEndpoint(
+        name=name,
+        converse=converse,
+        credentials=wire.credentials,
+        rate_limit_per_s=wire.REQUESTS_PER_S,
+        shared_rate="account",
+        reset_header=wire.RESET_HEADER,
+    )
+
 
 # A note and a link need their person to be there first, so the endpoints depend on each other.
 PLUGIN = Plugin(
@@ -18,30 +30,9 @@ PLUGIN = Plugin(
     aliases=("Pipedrive (Actions)", "Actions Pipedrive"),
     settings=Settings,
     endpoints=(
-        ConversationEndpoint(
-            name="persons",
-            converse=conversation.converse_person,
-            credentials=wire.credentials,
-            rate_limit_per_s=wire.REQUESTS_PER_S,
-            shared_rate=wire.ACCOUNT,
-            reset_header=wire.RESET_HEADER,
-        ),
-        ConversationEndpoint(
-            name="organizations",
-            converse=conversation.converse_organization,
-            credentials=wire.credentials,
-            rate_limit_per_s=wire.REQUESTS_PER_S,
-            shared_rate=wire.ACCOUNT,
-            reset_header=wire.RESET_HEADER,
-        ),
-        ConversationEndpoint(
-            name="notes",
-            converse=conversation.converse_note,
-            credentials=wire.credentials,
-            rate_limit_per_s=wire.REQUESTS_PER_S,
-            shared_rate=wire.ACCOUNT,
-            reset_header=wire.RESET_HEADER,
-        ),
+        _endpoint("persons", conversation.converse_person),
+        _endpoint("organizations", conversation.converse_organization),
+        _endpoint("notes", conversation.converse_note),
     ),
     actions=(
         Action(

@@ -13,30 +13,29 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
-from functools import wraps
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 from plugins.pipedrive.settings import Settings
 from plugins.pipedrive.wire import make_request, refusal, words
 from router.plugin import (
     Blocked,
-    Conversation,
     Converter,
     Dead,
-    Delivered,
     Document,
+    Ended,
     Later,
-    Payload,
     Request,
     Response,
+    Said,
     Step,
     UnreadableAnswer,
-    Verdict,
+    conversation,
     convert,
     describe,
     left_out,
+    unless_refused,
 )
 
 Kind = Literal["person", "organization"]
@@ -51,37 +50,8 @@ UNKNOWN_S: Final = 5.0
 UNKNOWN_ATTEMPTS: Final = 3
 """Order is kept, so the person's identify has been delivered: a note must not hold up what they do for days."""
 
-T = TypeVar("T")
-Said = Generator[Step, Response, T]
-"""A part of a conversation."""
 
-
-class _Ended(Exception):
-    """What ends a conversation before its time."""
-
-    def __init__(self, verdict: Verdict | Blocked) -> None:
-        super().__init__(str(verdict))
-        self.verdict = verdict
-
-
-def _ending(
-    talk: Callable[[Any, Settings, list[str]], Said[None]],
-) -> Callable[[Payload, Settings], Conversation]:
-    """The conversation *talk*, which adds to a list of warnings: `Delivered` with them, or what ended it before its time."""
-
-    @wraps(talk)
-    def converse(payload: Payload, settings: Settings) -> Conversation:
-        warnings: list[str] = []
-        try:
-            yield from talk(payload.body, settings, warnings)
-        except _Ended as ended:
-            return ended.verdict
-        return Delivered(tuple(warnings))
-
-    return converse
-
-
-@_ending
+@conversation
 def converse_person(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
     """Find the person; write the organization, if their company is to be one; then write the person. What is created comes
     last: whatever fails before it is no reason to create it again."""
@@ -89,7 +59,7 @@ def converse_person(body: Any, settings: Settings, warnings: list[str]) -> Said[
     found = yield from _find("person", body["found_by"], settings, warnings)
     if "company" in body:
         written = _write_organization(body["company"], settings, warnings)
-        organization_id = yield from _unless_refused(written, "the person's organization was not written", warnings)
+        organization_id = yield from unless_refused(written, "the person's organization was not written", warnings)
         person |= {} if organization_id is None else {"org_id": organization_id}
     # The email that a userId is: of a known person it is no news.
     email = body.get("emails", body["found_by"].get("email") if found is None else None)
@@ -99,24 +69,24 @@ def converse_person(body: Any, settings: Settings, warnings: list[str]) -> Said[
     yield from _write("person", found, {**body, "record": person}, settings, warnings)
 
 
-@_ending
+@conversation
 def converse_organization(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
     """Find the person of the call; write the organization; then link the person, if it is one who is known."""
     found = _find_member(body["member"], settings, warnings)
-    member = yield from _unless_refused(found, "nobody is linked to the organization", warnings)
+    member = yield from unless_refused(found, "nobody is linked to the organization", warnings)
     organization_id = yield from _write_organization(body, settings, warnings)
     if member is not None:
         link = {"record": {"org_id": organization_id}, "if_new": {}, "found_by": body["member"]}
         written = _write("person", member, link, settings, warnings)
-        yield from _unless_refused(written, "the person was not linked to the organization", warnings)
+        yield from unless_refused(written, "the person was not linked to the organization", warnings)
 
 
-@_ending
+@conversation
 def converse_note(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
     """The note, unless it is there: the answer to an earlier try may have been lost."""
     person = yield from _find("person", body["found_by"], settings, warnings, assumed=[1])
     if person is None:
-        raise _Ended(Later("Pipedrive has no such person", UNKNOWN_S, UNKNOWN_ATTEMPTS))
+        raise Ended(Later("Pipedrive has no such person", UNKNOWN_S, UNKNOWN_ATTEMPTS))
     note = {**body["note"], "person_id": person["id"]}
     day = date.fromisoformat(note["add_time"].partition(" ")[0]).toordinal()
     since = date.fromordinal(max(day - 1, 1))  # the account's days may begin at another hour
@@ -129,24 +99,13 @@ def converse_note(body: Any, settings: Settings, warnings: list[str]) -> Said[No
     yield from _ask(make_request("POST", settings, "notes", body=note, version="v1"), {"id": 1})
 
 
-def _unless_refused(part: Said[T], what: str, warnings: list[str]) -> Said[T | None]:
-    """What comes of *part*; None where Pipedrive refuses it, which is no reason to lose the rest: a warning says so."""
-    try:
-        return (yield from part)
-    except _Ended as ended:
-        if not isinstance(ended.verdict, Dead):
-            raise
-        warnings.append(f"{what}: {ended.verdict.reason}")
-        return None
-
-
 def _find_member(member: Document, settings: Settings, warnings: list[str]) -> Said[Document]:
     """The person of a group call."""
     if not member:
-        raise _Ended(Dead("the call names nobody whom Pipedrive could know"))
+        raise Ended(Dead("the call names nobody whom Pipedrive could know"))
     found = yield from _find("person", member, settings, warnings, assumed=[1])
     if found is None:
-        raise _Ended(Dead("Pipedrive doesn't know the person"))
+        raise Ended(Dead("Pipedrive doesn't know the person"))
     return found
 
 
@@ -173,7 +132,7 @@ def _find(
     if id is not None:
         query = {"term": id, "entity_type": kind, "field": id_field, "match": "exact"}
         request = make_request("GET", settings, "itemSearch", "field", query=query)
-        ids = yield from _search(request, assumed, f"is {kind}_id_field the key of a text field?")
+        ids = yield from _search(request, assumed, id_field, f" (is {kind}_id_field the key of a text field?)")
         found = yield from _first(kind, ids, lambda owner: owner in ("", id), id_field, settings)
         if found is not None:
             return found
@@ -188,12 +147,14 @@ def _find(
     return found
 
 
-def _search(request: Request, assumed: Sequence[int], advice: str = "") -> Said[list[int]]:
-    """The ids of what is found, the lowest first."""
+def _search(request: Request, assumed: Sequence[int], id_field: str = "", advice: str = "") -> Said[list[int]]:
+    """The ids of what is found, the lowest first. A refusal that names the *id_field* is about the settings, so it is
+    everybody's; another one may be about what is searched for."""
     items = [{"result_score": 1, "item": {"id": each}} for each in assumed]
     response = yield from _ask(request, {"items": items}, 400)
     if not response.is_success:
-        raise _Ended(Dead(f"{words(response)} ({advice})" if advice else words(response)))
+        is_about_field = bool(id_field) and id_field in response.text
+        raise Ended((Blocked if is_about_field else Dead)(words(response) + advice))
     data = response.json_object().get("data")
     found = _objects(response, data.get("items") if isinstance(data, dict) else data)
     return sorted(_id_of(each.get("item", each), response) for each in found)
@@ -232,19 +193,21 @@ def _write(kind: Kind, found: Document | None, body: Document, settings: Setting
         if not sent and found is not None:
             return int(found["id"])
         request = make_request("POST" if found is None else "PATCH", settings, *path, body=sent)
-        response = yield from _ask(request, {"id": 1}, 400, 404)
+        # A token that may read a record need not be let to write it: that is no reason to stop all others.
+        heard = (400, 404) if found is None else (400, 403, 404)
+        response = yield from _ask(request, {"id": 1}, *heard)
         if response.is_success:
             return _id_of(_record(response), response)
         if response.status == 404 and found is None:
-            raise _Ended(Blocked(words(response)))
+            raise Ended(Blocked(words(response)))
         if response.status == 404:
-            raise _Ended(Later(f"it is gone: {words(response)}", GONE_S, GONE_ATTEMPTS))
-        names = refused_names(sent, response) - kept
+            raise Ended(Later(f"it is gone: {words(response)}", GONE_S, GONE_ATTEMPTS))
+        names = refused_names(sent, response) - kept if response.status == 400 else set()
         if not names:
             break
         sent = _less(sent, names)
         warnings += left_out(sorted(names), words(response))
-    raise _Ended(Dead(words(response)))
+    raise Ended(Dead(words(response)))
 
 
 def _kept(kind: Kind, found_by: Document, settings: Settings) -> set[str]:
@@ -269,7 +232,9 @@ def _changed(held: Any, told: Document) -> Document:
 
 
 def _is_held(held: Any, told: Any) -> bool:
-    """Whether what is told is there; of an address or an amount there may be more."""
+    """Whether what is told is there; of an address or an amount there may be more, and options have no order."""
+    if isinstance(held, list) and isinstance(told, list):
+        return len(held) == len(told) and all(each in held for each in told)
     if isinstance(held, dict) and isinstance(told, dict):
         return all(name in held and held[name] == value for name, value in told.items())
     return bool(held == told)
@@ -294,10 +259,12 @@ def refused_names(sent: Document, response: Response) -> set[str]:
     """What of *sent* a refusal names; all custom fields where it names nothing that was sent.
 
     "Validation failed: name: Required" and "Validation failed: custom_fields: Unknown key '…'" are what is known of its words.
+    Since May 2026 an answer has the key of the custom field that is refused, as others report of Pipedrive's changelog (read
+    2026-11-28); where in it is not known.
     """
     said = str(response.json_object().get("error"))
     custom = set(sent.get("custom_fields", {}))
-    named = {key for key in custom if key in said}
+    named = {key for key in custom if key in response.text}
     named |= {name for name in sent if name != "custom_fields" and re.search(rf"\b{re.escape(name)}\b", said)}
     return named or custom
 
@@ -319,7 +286,7 @@ def _ask(request: Request, assumed: Any, *heard: int) -> Said[Response]:
         return response
     refused = refusal(response)
     if refused is not None:
-        raise _Ended(refused)
+        raise Ended(refused)
     return response
 
 

@@ -38,12 +38,22 @@ def converter_for(field: CustomField) -> Converter:
             return _CONVERTERS[field.type]
 
 
-def to_line(value: Any) -> str:
-    """Text, cut to 255 characters; all else as JSON, unless it is longer."""
+def to_line(value: Any) -> str | None:
+    """Text, cut to 255 characters; all else as JSON, unless it is longer. An empty text clears the field."""
     text = convert.to_json_text(value)
     if len(text) > MAX_TEXT and not isinstance(value, str):
         raise ValueError(f"expected at most {MAX_TEXT} characters of JSON")
-    return text[:MAX_TEXT]
+    return text[:MAX_TEXT] or None
+
+
+def to_large_text(value: Any) -> str | None:
+    """Text; all else as JSON. An empty text clears the field."""
+    return convert.to_json_text(value) or None
+
+
+def to_phone_text(value: Any) -> str | None:
+    """A phone number, in the form that says its country where it does. An empty text clears the field."""
+    return convert.to_phone(value) or None
 
 
 def to_option(options: Mapping[str, int], value: Any) -> int:
@@ -58,12 +68,12 @@ def to_option(options: Mapping[str, int], value: Any) -> int:
 
 
 def to_options(options: Mapping[str, int], value: Any) -> list[int] | None:
-    """The ids of several options; one value is a list of one, and an empty list clears the field.
+    """The ids of several options, each once; one value is a list of one, and an empty list clears the field.
 
     Source: the official client (github.com/pipedrive/client-nodejs, read 2026-11-28): no empty list is taken.
     """
     values = value if isinstance(value, list) else [value]
-    return [to_option(options, each) for each in values] or None
+    return list(dict.fromkeys(to_option(options, each) for each in values)) or None
 
 
 def to_money(currency: str, value: Any) -> Document:
@@ -107,8 +117,8 @@ def to_moment(value: Any) -> str:
 _CONVERTERS: Final[Mapping[str, Converter]] = {
     "varchar": to_line,
     "varchar_auto": to_line,
-    "text": convert.to_json_text,
-    "phone": convert.to_phone,
+    "text": to_large_text,
+    "phone": to_phone_text,
     "double": convert.to_amount,
     "date": convert.to_date,
     "address": to_address_line,

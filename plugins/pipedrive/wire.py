@@ -29,7 +29,6 @@ from router.plugin import (
 
 REQUESTS_PER_S: Final = 5.0
 """The ten searches in two seconds that every plan has: any request may be one."""
-ACCOUNT: Final = "account"
 RESET_HEADER: Final = "x-ratelimit-reset"
 """Seconds to the end of a window of two. Of the day's tokens it says nothing."""
 _BLOCKED: Final = (401, 403, 404, 405, 410)

@@ -24,7 +24,7 @@ def _endpoint(name: str) -> BatchEndpoint:
     )
 
 
-# A company needs its user to be there: the endpoints depend on each other.
+# Calls name users and companies that others describe, and the last word counts: the endpoints depend on each other.
 PLUGIN = Plugin(
     slug="userlist",
     name="Userlist",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from plugins.userlist.mapping import NOBODY, sized
+from plugins.userlist.mapping import NOBODY, WHOSE, sized
 from plugins.userlist.settings import Settings
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert
 
@@ -24,8 +24,7 @@ def to_name(value: Any) -> str:
 
 
 _ROWS: Final = (
-    Field("userId", "user.identifier"),
-    Field("context.traits.email", "user.email", convert.to_email),
+    *WHOSE,
     Field("context.groupId", "company.identifier", convert.to_id),
     Field("timestamp", "occurred_at", convert.to_iso_utc),
 )
@@ -45,19 +44,19 @@ VIEW: Final = Table(
 def build_event(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     if "name" not in fields:
         return Skip("the event's name is blank")
-    return _event(event, fields, settings)
+    return _event(fields, settings)
 
 
 def build_view(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """A page or a screen, where the operator wants those as events."""
     if not settings.track_pages:
         return Skip("pages and screens are not sent (setting track_pages)")
-    return _event(event, {"name": f"{event.type}_viewed", **fields}, settings)
+    return _event({"name": f"{event.type}_viewed", **fields}, settings)
 
 
-def _event(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+def _event(fields: Document, settings: Settings) -> Payload | Skip:
     """User and company are objects, so that Userlist makes them where they are not there: an id alone would be refused."""
-    if not event.user_id:
+    if "user" not in fields:
         return NOBODY
     if not settings.companies:
         fields.pop("company", None)

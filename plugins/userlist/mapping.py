@@ -20,6 +20,7 @@ from router.plugin import (
     Skip,
     Table,
     Trait,
+    Values,
     convert,
     left_out,
     make_room,
@@ -28,7 +29,13 @@ from router.plugin import (
 
 MAX_BYTES: Final = 100_000
 """100 KB are the most that a request may have."""
-NOBODY: Final = Skip("no userId: Userlist knows users by that")
+NOBODY: Final = Skip("neither a userId nor an email: Userlist knows users by those")
+WHOSE: Final = (Field("userId", "user.identifier"), Field("context.traits.email", "user.email", convert.to_email))
+"""Whose call it is that is no identify."""
+_VALUES: Final = Values(null="clear")
+"""Of properties. That a null removes one is told of integrations made from Userlist's reference, by
+metorial.com/integrations/userlist (a copy of 2026); its own client sends nulls among them (github.com/userlist/userlist-ruby,
+read 2026-11-28)."""
 
 
 def to_object(value: Any) -> Document:
@@ -76,8 +83,9 @@ USER: Final = Table(
         ),
     ),
     (Custom("traits", at="properties"),),
+    _VALUES,
 )
-"""Of an identify. It is not known that Userlist reads a null as "clear this", so none is sent."""
+"""Of an identify."""
 
 COMPANY: Final = Table(
     (
@@ -87,32 +95,34 @@ COMPANY: Final = Table(
         Trait("createdAt", "signed_up_at", convert.to_iso_utc),
         *map(_property, ("industry", "employees", "plan", "description", "email", "phone", "website", "avatar")),
         *_ADDRESS,
+        *WHOSE,
     ),
     (Custom("traits", at="properties"),),
+    _VALUES,
 )
 """Of a group call."""
 
 
 def build_user(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """What an identify says of the person and their company. A userId that is an email is theirs if the call tells none."""
-    if not event.user_id:
-        return NOBODY
-    if "email" not in fields:
+    company = _without_nulls(fields.pop("company", {}))
+    body = _without_nulls(fields)
+    if "email" not in body and event.user_id:
         with suppress(ValueError):
-            fields["email"] = convert.to_email(event.user_id)
-    company: Document = fields.get("company", {})
-    if company and not (settings.companies and "identifier" in company):
-        _tell_of_company(fields)
-    return sized(fields)
+            body["email"] = convert.to_email(event.user_id)
+    if not body.keys() & {"identifier", "email"}:
+        return NOBODY
+    if settings.companies and "identifier" in company:
+        body["company"] = company
+    elif company:
+        body["properties"] = body.get("properties", {}) | _about(company)
+    return sized(body)
 
 
-def _tell_of_company(fields: Document) -> None:
-    """Make properties of the user of a company that can be none of its own."""
-    company: Document = fields.pop("company")
-    told = {"id": company.get("identifier"), "name": company.get("name"), "signed_up_at": company.get("signed_up_at")}
-    properties = {**told, **company.get("properties", {})}
-    flat = {f"company_{name}": value for name, value in properties.items() if value is not None}
-    fields["properties"] = {**fields.get("properties", {}), **flat}
+def _about(company: Document) -> Document:
+    """Properties of a user that tell of a company which can be none of its own."""
+    own = {"id" if name == "identifier" else name: value for name, value in company.items() if name != "properties"}
+    return {f"company_{name}": value for name, value in (own | company.get("properties", {})).items()}
 
 
 def build_company(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
@@ -121,9 +131,13 @@ def build_company(event: Event, fields: Document, settings: Settings) -> Payload
         return Skip("companies are not written (setting companies)")
     if not event.group_id:
         return Skip("the call names no group")
-    if event.user_id:
-        fields["relationships"] = [{"user": event.user_id}]
-    return sized(fields)
+    user = fields.pop("user", None)
+    return sized(_without_nulls(fields) | ({"relationships": [{"user": user}]} if user else {}))
+
+
+def _without_nulls(fields: Document) -> Document:
+    """*fields* without those that are null, which nothing but a property may be."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def sized(body: Document) -> Payload:

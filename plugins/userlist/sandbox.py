@@ -6,7 +6,7 @@ Written from facts/vendors/userlist.md, not from the mapper.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,8 @@ class Refused(Exception):
 class UserlistSandbox(Sandbox):
     """One account. *settings*: ``push_key``. Accepted kinds: ``user``, ``company``, ``event``, each as it came.
 
-    A user or a company that is named by an object is made or updated with it; one named by its id has to be there.
+    A user or a company that is named by an object is made or updated with it; one named by its id has to be there. A user goes
+    by identifier or email: the official clients want either (github.com/userlist, read 2026-11-28).
     """
 
     def __init__(self, settings: Mapping[str, Any], record: Path | None = None) -> None:
@@ -44,10 +45,10 @@ class UserlistSandbox(Sandbox):
         self.max_requests_per_minute = 1_000
         self.has_companies = True
         """Whether the plan has them; without, each request that tells of one is a 403."""
-        self.users: dict[str, Resource] = {}
-        self.companies: dict[str, Resource] = {}
+        self.users: list[Resource] = []
+        self.companies: list[Resource] = []
         self.relationships: dict[tuple[str, str], Any] = {}
-        """The properties of each by user and company."""
+        """The properties of each by user (their identifier, else their email) and company."""
         self._minute = RateWindow(60.0)
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
@@ -92,14 +93,14 @@ class UserlistSandbox(Sandbox):
         for relationship in _list(body, "relationships"):
             companies.append(relationship.get("company"))
         for company in map(self._company, companies):
-            self.relationships[user["identifier"], company["identifier"]] = {}
+            self.relationships[_name_of(user), company["identifier"]] = {}
         self.accept("user", body)
 
     def push_company(self, body: dict[str, Any]) -> None:
         company = self._company(body)
         for relationship in _list(body, "relationships"):
             user = self._user(relationship.get("user"))
-            self.relationships[user["identifier"], company["identifier"]] = relationship.get("properties", {})
+            self.relationships[_name_of(user), company["identifier"]] = relationship.get("properties", {})
         self.accept("company", body)
 
     def push_event(self, body: dict[str, Any]) -> None:
@@ -115,31 +116,47 @@ class UserlistSandbox(Sandbox):
         self.accept("event", body)
 
     def _user(self, told: Any) -> Resource:
-        return _upsert(self.users, told, "User", "email")
+        return _upsert(self.users, told, "User", ("identifier", "email"), "email")
 
     def _company(self, told: Any) -> Resource:
         if not self.has_companies:
             raise Refused(403, "Your plan has no companies")
-        return _upsert(self.companies, told, "Company", "name")
+        return _upsert(self.companies, told, "Company", ("identifier",), "name")
 
 
-def _upsert(known: dict[str, Resource], told: Any, kind: str, text: str) -> Resource:
-    """The user or company that *told* names by its id, or describes."""
+def _upsert(known: list[Resource], told: Any, kind: str, keys: Sequence[str], text: str) -> Resource:
+    """The user or company that *told* names by its id, or describes: with one of *keys* at least. A null removes a property."""
+    told_of = told if isinstance(told, dict) else {"identifier": told}
+    found = next((each for each in known if _is_same(each, told_of, keys)), None)
     if not isinstance(told, dict):
-        if not isinstance(told, str) or told not in known:
+        if found is None:
             raise Refused(422, f"{kind} must exist")
-        return known[told]
-    _check_text(told, "identifier")
+        return found
+    if not told.keys() & set(keys):
+        raise Refused(422, f"{keys[-1]} can't be blank".capitalize())
+    for name in (*keys, text):
+        if name in told:
+            _check_text(told, name)
     _check_properties(told)
     for name in _TIMES:
         _check_time(told, name)
-    if text in told:
-        _check_text(told, text)
-    old = known.get(told["identifier"], {"properties": {}})
-    plain = {name: told[name] for name in ("identifier", text, *_TIMES) if name in told}
-    properties = {**old["properties"], **told.get("properties", {})}
-    known[told["identifier"]] = {**old, **plain, "properties": properties}
-    return known[told["identifier"]]
+    if found is None:
+        found = {"properties": {}}
+        known.append(found)
+    found |= {name: told[name] for name in (*keys, text, *_TIMES) if name in told}
+    properties = {**found["properties"], **told.get("properties", {})}
+    found["properties"] = {name: value for name, value in properties.items() if value is not None}
+    return found
+
+
+def _is_same(known: Resource, told: Resource, keys: Sequence[str]) -> bool:
+    """By the first of *keys* that both have."""
+    key = next((key for key in keys if key in known and key in told), "")
+    return bool(key) and known[key] == told[key]
+
+
+def _name_of(user: Resource) -> str:
+    return str(user.get("identifier") or user["email"])
 
 
 def _list(body: dict[str, Any], name: str) -> list[dict[str, Any]]:

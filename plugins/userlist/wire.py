@@ -15,7 +15,6 @@ from router.plugin import (
     Blocked,
     Credential,
     Judgement,
-    Later,
     Payload,
     Request,
     Response,
@@ -25,8 +24,6 @@ from router.plugin import (
 )
 
 REQUESTS_PER_S: Final = 1_000 / 60
-NOT_THERE_YET_S: Final = 10.0
-NOT_THERE_ATTEMPTS: Final = 2
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:
@@ -43,13 +40,11 @@ def pack_one(path: str) -> Callable[[Sequence[Payload], Settings], Request]:
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """Read the answer to a user, a company or an event. Where a 422 says that something must exist, it may be on its way.
+    """Read the answer to a user, a company or an event.
 
     Raises:
         UnreadableAnswer: a success with a page, such as a proxy's.
     """
     if response.status == 403:
         return Blocked(f"{describe(response)} (does the plan have companies? setting companies)")
-    if response.status == 422 and "must exist" in response.text:
-        return [Later(describe(response), NOT_THERE_YET_S, NOT_THERE_ATTEMPTS)]
     return judge_by_status(response.unless_page(), payloads, blocked=MISPLACED)

@@ -11,6 +11,19 @@ from plugins.userpilot import events, mapping, wire
 from plugins.userpilot.settings import Settings
 from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
+
+def _endpoint(name: str, shared_rate: str, *path: str) -> BatchEndpoint:
+    return BatchEndpoint(
+        name=name,
+        credentials=wire.credentials,
+        pack=wire.pack_to(*path),
+        judge=wire.judge,
+        are_bodies_opaque=True,
+        rate_limit_per_s=wire.RATE_LIMIT_PER_S,
+        shared_rate=shared_rate,
+    )
+
+
 # Userpilot knows an event's user only once they were identified, so the endpoints are not independent.
 PLUGIN = Plugin(
     slug="userpilot",
@@ -18,32 +31,9 @@ PLUGIN = Plugin(
     aliases=("Userpilot Cloud (Actions)", "Userpilot Cloud"),
     settings=Settings,
     endpoints=(
-        BatchEndpoint(
-            name="users",
-            credentials=wire.credentials,
-            pack=wire.pack_user,
-            judge=wire.judge,
-            are_bodies_opaque=True,
-            rate_limit_per_s=wire.RATE_LIMIT_PER_S,
-            shared_rate="identify",
-        ),
-        BatchEndpoint(
-            name="companies",
-            credentials=wire.credentials,
-            pack=wire.pack_company,
-            judge=wire.judge,
-            are_bodies_opaque=True,
-            rate_limit_per_s=wire.RATE_LIMIT_PER_S,
-            shared_rate="identify",
-        ),
-        BatchEndpoint(
-            name="events",
-            credentials=wire.credentials,
-            pack=wire.pack_event,
-            judge=wire.judge,
-            are_bodies_opaque=True,
-            rate_limit_per_s=wire.RATE_LIMIT_PER_S,
-        ),
+        _endpoint("users", "identify", "identify"),
+        _endpoint("companies", "identify", "companies", "identify"),
+        _endpoint("events", "", "track"),
     ),
     actions=(
         Action(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from plugins.userpilot.identity import USER_ID, no_user
+from plugins.userpilot.mapping import ANONYMOUS, USER_ID
 from plugins.userpilot.metadata import OF_EVENTS, to_plain
 from plugins.userpilot.settings import Settings
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, view_name
@@ -32,18 +32,18 @@ VIEW: Final = _table(
 
 
 def build_track(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    return _make((event.event or "").strip(), event, fields)
+    return _make((event.event or "").strip(), fields)
 
 
 def build_view(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     if not settings.track_pages:
         return Skip("pages and screens are not sent (setting track_pages)")
-    return _make(view_name(event), event, fields)
+    return _make(view_name(event), fields)
 
 
-def _make(name: str, event: Event, fields: Document) -> Payload | Skip:
+def _make(name: str, fields: Document) -> Payload | Skip:
     if "user_id" not in fields:
-        return no_user(event)
+        return ANONYMOUS
     if not name:
         return Skip("a track call without an event name")
     return Payload({"event_name": name, **fields})

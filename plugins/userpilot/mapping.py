@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from plugins.userpilot.identity import USER_ID, no_user
 from plugins.userpilot.metadata import OF_PROFILES, SET_BY_USERPILOT, to_plain
 from plugins.userpilot.settings import Settings
 from router.plugin import NESTED_TRAITS, Custom, Document, Event, Field, Payload, Skip, Table, Trait, convert
 
+USER_ID: Final = Field("userId", "user_id", convert.to_id)
+ANONYMOUS: Final = Skip("anonymous: Userpilot knows users by their userId alone")
 _AT: Final = "metadata"
 _REST: Final = "company_"
 """How what has no row begins that `USER` makes of a company's parts."""
@@ -64,7 +65,7 @@ def build_user(event: Event, fields: Document, settings: Settings) -> Payload | 
     A company is known by its id: without one, what is said of it is said of the user.
     """
     if "user_id" not in fields:
-        return no_user(event)
+        return ANONYMOUS
     told = fields.pop("company", None)
     company: Document = told if isinstance(told, dict) else {}
     for name in [name for name in fields if name.startswith(_REST)]:
@@ -106,5 +107,5 @@ MEMBER: Final = Table((USER_ID, Field("groupId", "company.id", convert.to_id)))
 def build_member(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """The user belongs to the company from now on, and to no other."""
     if "user_id" not in fields:
-        return no_user(event)
+        return ANONYMOUS
     return Payload(fields) if "company" in fields else _NO_COMPANY

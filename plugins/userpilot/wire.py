@@ -5,7 +5,7 @@ Source: facts/vendors/userpilot.md sections 1, 2, 6 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from plugins.userpilot.settings import Settings
@@ -34,16 +34,13 @@ def check_credentials(settings: Settings) -> Request:
     return Request("GET", build_url(settings.api_url, "v1", "validate"), headers=_HEADERS)
 
 
-def pack_user(payloads: Sequence[Payload], settings: Settings) -> Request:
-    return Request("POST", build_url(settings.api_url, "v1", "identify"), payloads[0].body, _HEADERS)
+def pack_to(*path: str) -> Callable[[Sequence[Payload], Settings], Request]:
+    """The *pack* of an endpoint at *path*."""
 
+    def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
+        return Request("POST", build_url(settings.api_url, "v1", *path), payloads[0].body, _HEADERS)
 
-def pack_company(payloads: Sequence[Payload], settings: Settings) -> Request:
-    return Request("POST", build_url(settings.api_url, "v1", "companies", "identify"), payloads[0].body, _HEADERS)
-
-
-def pack_event(payloads: Sequence[Payload], settings: Settings) -> Request:
-    return Request("POST", build_url(settings.api_url, "v1", "track"), payloads[0].body, _HEADERS)
+    return pack
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:

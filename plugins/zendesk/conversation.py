@@ -8,25 +8,24 @@ Source: facts/vendors/zendesk.md sections 1, 3, 5 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from functools import wraps
-from typing import Any, Final, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 from plugins.zendesk.settings import Settings
 from plugins.zendesk.wire import BLOCKED, CONFLICT_ATTEMPTS, request
 from router.plugin import (
     OF_THE_SET_UP,
     Blocked,
-    Conversation,
     Dead,
-    Delivered,
     Document,
+    Ended,
     Later,
-    Payload,
     Response,
+    Said,
     Step,
     UnreadableAnswer,
     Verdict,
+    conversation,
     describe,
     is_outage,
 )
@@ -44,39 +43,12 @@ _OF_ANOTHER: Final = frozenset({"email", "name"})
 """What another user or organization may have already. Only where an id says whose the rest is, it goes without."""
 _PATHS: Final = {"user": "users", "organization": "organizations"}
 
-T = TypeVar("T")
-Said = Generator[Step, Response, T]
-"""A part of a conversation."""
+
+class IsThere(Ended):
+    """What was to be created is there already."""
 
 
-class Ended(Exception):
-    """What ends a conversation before its time."""
-
-    def __init__(self, verdict: Verdict | Blocked, *, is_there: bool = False) -> None:
-        """*is_there*: what was to be created is there already."""
-        super().__init__(str(verdict))
-        self.verdict = verdict
-        self.is_there = is_there
-
-
-def _ending(
-    talk: Callable[[Any, Settings, list[str]], Said[None]],
-) -> Callable[[Payload, Settings], Conversation]:
-    """The conversation *talk*, which adds to a list of warnings: `Delivered` with them, or what ended it before its time."""
-
-    @wraps(talk)
-    def converse(payload: Payload, settings: Settings) -> Conversation:
-        warnings: list[str] = []
-        try:
-            yield from talk(payload.body, settings, warnings)
-        except Ended as ended:
-            return ended.verdict
-        return Delivered(tuple(warnings))
-
-    return converse
-
-
-@_ending
+@conversation
 def converse_user(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
     """The organization, if the person's company is to become one; then the user, whom a refused organization does not cost;
     then the primary email."""
@@ -90,7 +62,7 @@ def converse_user(body: Any, settings: Settings, warnings: list[str]) -> Said[No
         except Ended as ended:
             if not isinstance(ended.verdict, Dead):
                 raise
-            if _ID in company or not ended.is_there:  # a name alone links the user all the same
+            if _ID in company or not isinstance(ended, IsThere):  # a name alone links the user all the same
                 warnings.append(f"the user's organization was not written: {ended.verdict.reason}")
     if (
         "name" in company
@@ -104,7 +76,7 @@ def converse_user(body: Any, settings: Settings, warnings: list[str]) -> Said[No
         yield from _make_primary(_id_of(written), email, settings, warnings)
 
 
-@_ending
+@conversation
 def converse_organization(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
     """The organization, then the membership of the user, if the call names one that is known."""
     fields = dict(body["organization"])
@@ -134,7 +106,7 @@ def converse_organization(body: Any, settings: Settings, warnings: list[str]) ->
         raise Ended(_refused(response))
 
 
-@_ending
+@conversation
 def converse_merge(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
     """Find both, then merge. After it the previous user is gone, so that a repeat finds nobody to merge."""
     loser = yield from _find_user(body["loser"], None, settings, "assumed-loser")
@@ -219,7 +191,7 @@ def _upsert(
             continue
         name = _leave_out(model, fields, details)
         if not name:
-            raise Ended(_refused(response), is_there=_is_there(response))
+            raise (IsThere if _is_there(response) else Ended)(_refused(response))
         of_name = response if name == "name" else of_name
         warnings.append(f"{name} was refused, and left out: {_words(response)}")
     raise Ended(Dead("422 too many fields that Zendesk does not take"))

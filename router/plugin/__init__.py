@@ -6,6 +6,7 @@ request and judges the response, all without I/O. The core waits, retries, limit
 
 from router.event import EVENT_TYPES, Document, Event, EventType, looks_like_email
 from router.plugin import convert
+from router.plugin.conversing import Ended, Said, conversation, unless_refused
 from router.plugin.convert import Converter
 from router.plugin.credential import (
     Basic,
@@ -79,6 +80,7 @@ __all__ = [
     "Dead",
     "Delivered",
     "Document",
+    "Ended",
     "Endpoint",
     "Event",
     "EventType",
@@ -99,6 +101,7 @@ __all__ = [
     "QueryKey",
     "Request",
     "Response",
+    "Said",
     "SigV4",
     "Signature",
     "Signing",
@@ -116,6 +119,7 @@ __all__ = [
     "camel_case",
     "canonical_trait",
     "complete_value",
+    "conversation",
     "convert",
     "count_whole",
     "describe",
@@ -137,6 +141,7 @@ __all__ = [
     "spelt_alike",
     "tells_person",
     "tells_whose_name",
+    "unless_refused",
     "view_name",
     "without",
     "without_email",

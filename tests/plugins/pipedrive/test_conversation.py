@@ -110,14 +110,36 @@ async def test_what_is_no_news_is_not_written(account: StandIn) -> None:
         ({"address": {"value": "London", "country": "GB"}}, {"address": {"value": "London", "country": "GB"}}),
         ({"name": "ACME", "custom_fields": {"k1": 1, "k2": 2}}, {"name": "ACME", "custom_fields": {"k1": 1}}),
         ({"custom_fields": {"k2": None, "k3": None}}, {"custom_fields": {"k2": None, "k3": None}}),
+        ({"custom_fields": {"k4": [2, 1]}}, {}),
+        ({"custom_fields": {"k4": [2]}}, {"custom_fields": {"k4": [2]}}),
     ],
-    ids=["nothing", "more in Pipedrive", "more told", "some", "a null, also of a field that isn't shown"],
+    ids=[
+        "nothing",
+        "more in Pipedrive",
+        "more told",
+        "some",
+        "a null, also of a field that isn't shown",
+        "options in another order",
+        "an option less",
+    ],
 )
 def test_what_differs(record: dict[str, Any], expected: dict[str, Any]) -> None:
     address = {"value": "London", "country": None, "locality": "London"}
-    found = {"id": 1, "name": "Acme", "address": address, "custom_fields": {"k1": None, "k2": 2}}
+    found = {"id": 1, "name": "Acme", "address": address, "custom_fields": {"k1": None, "k2": 2, "k4": [1, 2]}}
 
     assert differing(found, record) == expected
+
+
+async def test_an_empty_text_is_no_news_where_there_is_none() -> None:
+    """Pages send one for whatever they don't know, with each identify."""
+    async with open_stand_in(PLUGIN, fields={"tier": {"key": PLAN}}) as account:
+        for tier in ("gold", "", ""):
+            await send(account, identify(tier=tier))
+
+        assert [sent["custom_fields"] for sent in account.accepted("person")] == [
+            {PERSON_ID: "u-17", PLAN: "gold"},
+            {PLAN: None},
+        ]
 
 
 async def test_a_null_clears_a_custom_field(account: StandIn) -> None:
@@ -366,13 +388,31 @@ def test_all_custom_fields_are_meant_where_nothing_is_named() -> None:
     assert {words: refused_names(sent, Response(400, b'{"error": "%s"}' % words.encode())) for words in said} == said
 
 
-async def test_a_field_for_ids_that_pipedrive_does_not_know_is_told_of(account: StandIn) -> None:
-    del account.sandbox.types["person"][PERSON_ID]
+def test_a_custom_field_may_be_named_beside_the_words() -> None:
+    response = Response(400, b'{"success": false, "error": "Validation failed", "data": {"field_code": "k2"}}')
 
-    verdict = await send(account, identify(email=ADA))
+    assert refused_names({"name": "Ada", "custom_fields": {"k1": 1, "k2": 2}}, response) == {"k2"}
 
-    assert isinstance(verdict, Dead)
-    assert verdict.reason.endswith("(is person_id_field the key of a text field?)")
+
+@pytest.mark.parametrize(
+    ("event", "kind", "id_field"),
+    [
+        (identify(email=ADA), "person", PERSON_ID),
+        (group(), "person", PERSON_ID),
+        (group(), "organization", ORGANIZATION_ID),
+    ],
+    ids=["identify", "member", "group"],
+)
+async def test_a_field_for_ids_that_pipedrive_does_not_know_costs_no_event(
+    account: StandIn, event: Event, kind: str, id_field: str
+) -> None:
+    """Somebody deleted it, or the settings name another: it is so for everybody."""
+    del account.sandbox.types[kind][id_field]
+
+    verdict = await send(account, event)
+
+    assert isinstance(verdict, Blocked)
+    assert verdict.reason.endswith(f"(is {kind}_id_field the key of a text field?)")
 
 
 @pytest.mark.parametrize(
@@ -381,10 +421,15 @@ async def test_a_field_for_ids_that_pipedrive_does_not_know_is_told_of(account: 
         (404, '{"success": false, "error": "Person not found"}', "/persons/901", Later),
         (404, "<html>", "/persons/901", Blocked),
         (404, '{"success": false, "error": "Unknown method"}', "/itemSearch", Blocked),
+        (403, '{"success": false, "error": "No permission to edit this person"}', "/persons/901", Dead),
+        (403, "<html>1015", "/persons/901", Blocked),
+        (403, '{"success": false, "error": "Scope and URL mismatch"}', "/itemSearch", Blocked),
     ],
-    ids=["deleted meanwhile", "a proxy's", "another address"],
+    ids=["deleted meanwhile", "a proxy's", "another address", "somebody else's", "shut out", "nobody's"],
 )
-def test_a_404_is_of_a_record_only_where_pipedrive_says_so(status: int, body: str, path: str, expected: type) -> None:
+def test_an_answer_is_about_a_record_only_where_pipedrive_says_so(
+    status: int, body: str, path: str, expected: type
+) -> None:
     rehearsal = rehearse()
     [(_, endpoint, payload)] = rehearsal.payloads(identify(name="Ada"))
     found = Response(200, b'{"success": true, "data": [{"id": 901}]}')

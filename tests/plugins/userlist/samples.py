@@ -6,8 +6,7 @@ from typing import Any
 
 from plugins.userlist import PLUGIN
 from plugins.userlist.settings import Settings
-from router.destination import Destination
-from router.plugin import Event
+from router.testing import Mapper
 
 ADA = {"userId": "u-17"}
 ANON = {"anonymousId": "anon-5"}
@@ -18,15 +17,7 @@ def make_settings(**given: Any) -> Settings:
     return Settings.model_validate({"push_key": "sandbox-key", **given})
 
 
-def map_event(event: Event, **settings: Any) -> dict[str, list[Any] | str]:
-    """By action: the bodies of its payloads, or the reason why there are none."""
-    mapped = Destination("userlist", PLUGIN, make_settings(**settings)).map(event)
-    return {part.action.name: [payload.body for payload in part.payloads] or part.skipped for part in mapped}
-
-
-def body_of(event: Event, action: str, **settings: Any) -> Any:
-    """The body of the only payload of *action*."""
-    bodies = map_event(event, **settings)[action]
-    assert isinstance(bodies, list), bodies
-    [body] = bodies
-    return body
+MAPPER = Mapper(PLUGIN, make_settings)
+body_of = MAPPER.body_of
+payload_of = MAPPER.payload_of
+skipped = MAPPER.skipped

@@ -14,10 +14,7 @@ ANSWERS: Answers = {
     403: Blocked,
     404: Blocked,
     413: Split,
-    422: [
-        Answer(Dead, b'{"status":422,"code":"unprocessable_content","errors":["Name can\'t be blank"]}'),
-        Answer(Later, b'{"status":422,"code":"unprocessable_content","errors":["User must exist"]}'),
-    ],
+    422: Answer(Dead, b'{"status":422,"code":"unprocessable_content","errors":["User must exist"]}'),
     429: Answer(Later, b"", {"retry-after": "30"}),
     500: Later,
 }

@@ -22,7 +22,6 @@ from router.plugin import (
 )
 from tests.plugins.userlist.samples import make_settings
 
-MISSING = b'{"status":422,"code":"unprocessable_content","errors":["User must exist"]}'
 INVALID = b'{"status":422,"code":"unprocessable_content","errors":["Name can\'t be blank"]}'
 
 
@@ -59,12 +58,6 @@ def test_what_an_answer_means(status: int, body: bytes, kind: type) -> None:
     judgement: Any = wire.judge(Response(status, body), [Payload({})], make_settings())
 
     assert isinstance(judgement[0] if isinstance(judgement, list) else judgement, kind)
-
-
-def test_who_is_not_there_yet_is_waited_for_once() -> None:
-    assert wire.judge(Response(422, MISSING), [Payload({})], make_settings()) == [
-        Later(f"422 {MISSING.decode()}", 10.0, 2)
-    ]
 
 
 def test_a_plan_without_companies_blocks_and_says_what_to_do() -> None:

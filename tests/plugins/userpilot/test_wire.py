@@ -26,8 +26,12 @@ VERSION = {"X-API-Version": "2020-09-22"}
 
 
 @pytest.mark.parametrize(
-    ("pack", "path"),
-    [(wire.pack_user, "identify"), (wire.pack_company, "companies/identify"), (wire.pack_event, "track")],
+    ("name", "path", "rate"),
+    [
+        ("users", "identify", "identify"),
+        ("companies", "companies/identify", "identify"),
+        ("events", "track", "events"),
+    ],
 )
 @pytest.mark.parametrize(
     ("settings", "base"),
@@ -37,11 +41,12 @@ VERSION = {"X-API-Version": "2020-09-22"}
         pytest.param({"base_url": "https://u.example.test/a/"}, "https://u.example.test/a", id="a host of one's own"),
     ],
 )
-def test_each_item_is_a_request(pack: Any, path: str, settings: dict[str, Any], base: str) -> None:
-    request = pack(PAYLOADS, make_settings(**settings))
+def test_each_item_is_a_request(name: str, path: str, rate: str, settings: dict[str, Any], base: str) -> None:
+    endpoint: Any = PLUGIN.endpoint(name)
+    request = endpoint.pack(PAYLOADS, make_settings(**settings))
 
     assert (request.method, request.url, request.headers) == ("POST", f"{base}/v1/{path}", VERSION)
-    assert request.json == {"user_id": "u-17"}
+    assert (request.json, endpoint.rate_name) == ({"user_id": "u-17"}, rate)
 
 
 def test_the_key_goes_by_a_scheme_of_userpilot_s_own() -> None:
