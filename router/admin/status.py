@@ -88,7 +88,9 @@ class StatusOperation:
             )
             return status | {"state": "new", "reason": reason}
         if self._reach.fleet and assignment.is_enabled:
-            status["reason"] = "a start or a reload is under way: what it has sent lands first, then it goes on"
+            status["reason"] = (
+                "a start or a reload is under way: it goes on once what it has sent has landed and its state is open"
+            )
         async with self._reach.looking:
             return status | await self._kept_status(assignment)
 
