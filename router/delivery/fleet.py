@@ -18,6 +18,7 @@ from router.delivery.decoder import Decoder
 from router.delivery.jumps import Jumps
 from router.delivery.openings import Openings
 from router.delivery.rounds import Rounds
+from router.delivery.sending.http_send import MOST_EXCHANGES
 from router.delivery.sharing.claim import Claim, Claimed
 from router.delivery.sharing.repeats import Repeats
 from router.delivery.state.opening import PastTheEnd, open_ledger
@@ -37,6 +38,9 @@ from router.unless import unless
 
 APPLY_S: Final = 10.0
 """How long a start or a reload waits for destinations that take their time. They go on by themselves."""
+
+LANDED_S: Final = 10.0
+"""How long what is under way at a change may take in any case, until its outcome is on disk."""
 
 _LOGGER = structlog.get_logger()
 
@@ -285,16 +289,20 @@ class Fleet:
             if berth.way is not None:
                 await self._ways.give_back(berth.way)
 
-    def _leave(self, name: str, deadline_s: float = 10.0) -> asyncio.Future[None]:
-        """Take the destination out of ``berths`` at once, so that nobody else does. The future is done when it has landed."""
+    def _leave(self, name: str, deadline_s: float | None = None) -> asyncio.Future[None]:
+        """Take the destination out of ``berths`` at once, so that nobody else does. The future is done when it has landed:
+        after *deadline_s* at the latest; if that is None, after as long as its requests may take."""
         berth = self.berths.pop(name)
         landing = asyncio.create_task(self._land(berth, deadline_s), name=f"landing of {name}")
         self._landing[landing] = berth
         landing.add_done_callback(self._landing.pop)
         return asyncio.shield(landing)  # flights land and positions are saved, even if nobody waits for it any more
 
-    async def _land(self, berth: Berth, deadline_s: float) -> None:
+    async def _land(self, berth: Berth, deadline_s: float | None) -> None:
         if berth.worker is not None:
+            if deadline_s is None:  # what is broken off is sent again, and may have been taken
+                longest_s = berth.way.send.longest_s if berth.way is not None else 0.0
+                deadline_s = max(LANDED_S, MOST_EXCHANGES * longest_s)
             await berth.worker.stop(deadline_s)
         await berth.ledger.close()
         if berth.way is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def may_open(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 @pytest.fixture
 def vendor(monkeypatch: pytest.MonkeyPatch) -> SlowVendor:
     vendor = SlowVendor()
-    monkeypatch.setattr(HttpSend, "send", lambda *arguments: vendor.send())
+    monkeypatch.setattr(HttpSend, "send", lambda send, *arguments: vendor.send(send))
     return vendor
 
 
@@ -65,8 +65,11 @@ class SlowVendor:
     def __init__(self) -> None:
         self.may_answer = asyncio.Event()
         self.taken = self.broken_off = self.under_way = 0
+        self.needed_s = 0.0
+        """How long a request may take, if that is longer than usual."""
 
-    async def send(self) -> Response:
+    async def send(self, send: HttpSend) -> Response:
+        send.longest_s = max(send.longest_s, self.needed_s)
         self.under_way += 1
         try:
             await self.may_answer.wait()
@@ -80,6 +83,8 @@ class SlowVendor:
 
 
 CHANGED = replace(DOWN, timeout_s=2.0)
+MANY_S = 100_000.0
+"""Far more seconds of the fast clock than a test takes."""
 
 
 def is_free(stand: Stand, name: str) -> bool:
@@ -221,3 +226,39 @@ async def test_a_new_name_waits_for_what_is_under_way_for_the_old_one(stand: Sta
     await until(lambda: "new" in stand.fleet.berths)
     await until(lambda: stand.books("new").delivered == 10)
     assert stand.fleet.problems == {}
+
+
+@pytest.mark.parametrize(("needed_s", "is_awaited"), [(120.0, True), (0.0, False)], ids=["it may", "it may not"])
+async def test_a_change_waits_for_a_request_as_long_as_that_may_take(
+    stand: Stand, vendor: SlowVendor, needed_s: float, is_awaited: bool
+) -> None:
+    """One that is broken off may have been taken, and is sent again."""
+    vendor.needed_s = needed_s
+    await in_flight(stand, vendor)
+    began_s, ended_s = stand.clock.monotonic(), 100.0
+
+    change = asyncio.create_task(stand.fleet.apply([CHANGED]))
+    await until(lambda: stand.clock.monotonic() > began_s + ended_s)
+    assert (vendor.broken_off == 0) is is_awaited
+    vendor.may_answer.set()
+    await asyncio.wait({change})
+    await until(lambda: "down" in stand.fleet.berths)
+
+
+@pytest.mark.parametrize("end", ["stop", "abandon"])
+async def test_a_stop_waits_for_what_a_change_lets_land_no_longer_than_for_the_rest(
+    stand: Stand, vendor: SlowVendor, end: str
+) -> None:
+    """A supervisor kills a router that takes long to end."""
+    vendor.needed_s = MANY_S
+    await in_flight(stand, vendor)
+    change = asyncio.create_task(stand.fleet.apply([CHANGED]))
+    await until(lambda: not stand.fleet.berths)
+
+    ends: dict[str, Callable[[], Any]] = {"stop": lambda: stand.fleet.stop(50.0), "abandon": stand.fleet.abandon}
+    await asyncio.wait_for(ends[end](), 5.0)
+
+    assert vendor.broken_off > 0
+    await asyncio.wait({change})
+    assert stand.fleet.berths == {}
+    await until(lambda: is_free(stand, "down"))
