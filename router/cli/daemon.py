@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -62,7 +63,7 @@ class Daemon:
         self,
         config: Config,
         registry: Registry,
-        read_config: Callable[[], Config],
+        read_config: Callable[[Registry], Config],
         supervisor: Supervisor,
         sockets: Sockets,
         processes: int | None = None,
@@ -71,7 +72,8 @@ class Daemon:
     ) -> None:
         """
         Args:
-            read_config: reads the file again, for a reload. It raises `OperatorError` for an invalid file.
+            read_config: reads the file again, for a reload. It raises `OperatorError` for an invalid file. The registry that
+                it is given has the installed plugins, and gets those that the file names.
             sockets: listening sockets that replace ports of the config, by a name of `SOCKETS`.
             processes: how many processes deliver beside this one, logging from *log_level* on. None: this one does it all.
             role: this router's part of the work that the routers of a cluster share.
@@ -135,7 +137,7 @@ class Daemon:
     async def _start(self) -> None:
         config = self._config
         self._suppression.load()
-        await self._start_sandboxes(config)
+        await self._start_sandboxes(config, self._registry)
         await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
         self._metrics.register(self._deliveries.collector)
         self._metrics.register(LogCollector(self._log, self._stuck))
@@ -198,8 +200,8 @@ class Daemon:
         self._runners.append(runner)
         return await listen(runner, self._sockets.get(section, ()), host, port, section)
 
-    async def _start_sandboxes(self, config: Config) -> None:
-        await self._sandboxes.apply(wanted_sandboxes(config, self._registry))
+    async def _start_sandboxes(self, config: Config, registry: Registry) -> None:
+        await self._sandboxes.apply(wanted_sandboxes(config, registry))
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -235,17 +237,19 @@ class Daemon:
         async with self._reloading:
             if self._stop.is_set():
                 raise OperatorError("the router is going down")
+            registry, _ = self._registry.with_named(())
             # It may import a plugin, and wait there without an end.
-            config = await in_own_thread(self._read_config, "reading the config")
+            config = await in_own_thread(partial(self._read_config, registry), "reading the config")
             check_event_size(config, self._log)
             config, fixed = _with_fixed_parts(config, self._config)
-            await self._start_sandboxes(config)
+            await self._start_sandboxes(config, registry)
             before, sources = to_sources(self._config), to_sources(config)
             # A new source waits until the destinations know it: until then they leave its events out, or send them where they
             # must not go. One that is gone stays for as long, since it may only have another name.
             with contextlib.suppress(ValueError):  # a key that goes from one to another goes when all do
                 self._configure_gateway(config, {name: sources.get(name, source) for name, source in before.items()})
             self._config = config
+            self._registry.adopt(registry)
             try:
                 with contextlib.suppress(OperatorError):
                     await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)

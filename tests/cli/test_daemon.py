@@ -25,10 +25,10 @@ class SlowDaemon(Daemon):
     def __init__(self, path: Path) -> None:
         registry = Registry.load()
 
-        def read() -> Config:
+        def read(registry: Registry) -> Config:
             return load_config(path, registry)
 
-        super().__init__(read(), registry, read, Supervisor({}), {})
+        super().__init__(read(registry), registry, read, Supervisor({}), {})
         self.is_starting, self.go_on, self.is_ready = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.is_reloaded = asyncio.Event()
 
@@ -37,10 +37,10 @@ class SlowDaemon(Daemon):
         self.is_reloaded.set()
         return answer
 
-    async def _start_sandboxes(self, config: Config) -> None:
+    async def _start_sandboxes(self, config: Config, registry: Registry) -> None:
         self.is_starting.set()
         await self.go_on.wait()
-        await super()._start_sandboxes(config)
+        await super()._start_sandboxes(config, registry)
 
 
 @pytest.fixture
