@@ -91,7 +91,12 @@ class Daemon:
         self._sandboxes = Sandboxes()
         self._runners: list[web.AppRunner] = []
         self._gateway_runner: web.AppRunner | None = None
+        self._reading = asyncio.Lock()
+        """Held by the one reload that reads the config, until it is applied."""
+        self._is_reload_due = False
+        """A reload was asked for, and has not begun to read."""
         self._reloading = asyncio.Lock()
+        """Held while what is delivered, and how, changes."""
         self._reloads: set[asyncio.Task[None]] = set()
         self.url = ""
         self.admin_url = ""
@@ -131,7 +136,7 @@ class Daemon:
 
     async def _has_started(self) -> bool:
         """Start. False if it is told to stop before that is done. A reload requested meanwhile happens afterwards."""
-        async with self._reloading:
+        async with self._reading, self._reloading:
             return await unless(self._stop, self._start())
 
     async def _start(self) -> None:
@@ -212,6 +217,9 @@ class Daemon:
         tell_where_on_signal()
 
     def _begin_reload(self) -> None:
+        if self._is_reload_due:
+            return  # that one reads what the file says by now
+        self._is_reload_due = True
         task = asyncio.create_task(self._reload_on_signal())
         self._reloads.add(task)  # nobody else holds a reference to it
         task.add_done_callback(self._reloads.discard)
@@ -234,33 +242,40 @@ class Daemon:
         Raises:
             OperatorError: the file is not valid. Nothing has changed.
         """
-        async with self._reloading:
-            if self._stop.is_set():
-                raise OperatorError("the router is going down")
+        async with self._reading:
+            self._is_reload_due = False
             registry, _ = self._registry.with_named(())
-            # It may import a plugin, and wait there without an end.
+            # It may import a plugin, or read from a disk that hangs, and wait there without an end: only further reloads wait
+            # for that.
             config = await in_own_thread(partial(self._read_config, registry), "reading the config")
-            check_event_size(config, self._log)
-            config, fixed = _with_fixed_parts(config, self._config)
-            await self._start_sandboxes(config, registry)
-            before, sources = to_sources(self._config), to_sources(config)
-            # A new source waits until the destinations know it: until then they leave its events out, or send them where they
-            # must not go. One that is gone stays for as long, since it may only have another name.
-            with contextlib.suppress(ValueError):  # a key that goes from one to another goes when all do
-                self._configure_gateway(config, {name: sources.get(name, source) for name, source in before.items()})
-            self._config = config
-            self._registry.adopt(registry)
-            try:
-                with contextlib.suppress(OperatorError):
-                    await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
-            finally:
-                self._configure_gateway(config, sources)
-            problems = list(self._deliveries.problems)
-            if fixed:
-                _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
-            _LOGGER.info("config reloaded", destinations=len(config.destinations) - len(problems))
-            tell_of_sandboxes(config)
-            return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
+            async with self._reloading:
+                return await self._take_over(config, registry)
+
+    async def _take_over(self, config: Config, registry: Registry) -> dict[str, Any]:
+        """Make the router what *config* says, with the plugins of *registry*. Raises as `reload` does."""
+        if self._stop.is_set():
+            raise OperatorError("the router is going down")
+        check_event_size(config, self._log)
+        config, fixed = _with_fixed_parts(config, self._config)
+        await self._start_sandboxes(config, registry)
+        before, sources = to_sources(self._config), to_sources(config)
+        # A new source waits until the destinations know it: until then they leave its events out, or send them where they
+        # must not go. One that is gone stays for as long, since it may only have another name.
+        with contextlib.suppress(ValueError):  # a key that goes from one to another goes when all do
+            self._configure_gateway(config, {name: sources.get(name, source) for name, source in before.items()})
+        self._config = config
+        self._registry.adopt(registry)
+        try:
+            with contextlib.suppress(OperatorError):
+                await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
+        finally:
+            self._configure_gateway(config, sources)
+        problems = list(self._deliveries.problems)
+        if fixed:
+            _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
+        _LOGGER.info("config reloaded", destinations=len(config.destinations) - len(problems))
+        tell_of_sandboxes(config)
+        return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
 
     async def _enforce(self, suppressed: Suppressed) -> list[str]:
         """Take and send nothing of *suppressed* from now on. Returns where that can't be said yet.
