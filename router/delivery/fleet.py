@@ -101,6 +101,8 @@ class Fleet:
         """The berths that are landing, by the task that lands them. A landing goes on even if nobody waits for it."""
         self._late: set[str] = set()
         """Those of both that were told of."""
+        self._hurried: set[str] = set()
+        """Destinations whose last worker has left something waiting."""
         self._unfit: dict[str, str] = {}
         """Destinations whose state does not fit this log or this program, and why."""
         self._over = asyncio.Event()
@@ -304,6 +306,8 @@ class Fleet:
                 longest_s = berth.way.send.longest_s if berth.way is not None else 0.0
                 deadline_s = max(LANDED_S, MOST_EXCHANGES * longest_s)
             await berth.worker.stop(deadline_s)
+            if berth.worker.waiting:
+                self._hurried.add(berth.assignment.name)
         await berth.ledger.close()
         if berth.way is not None:
             await self._ways.give_back(berth.way)
@@ -358,6 +362,9 @@ class Fleet:
                 self._repeats.is_repeat if self._repeats else None,
                 self._rounds,
             )
+            if assignment.name in self._hurried:
+                self._hurried.remove(assignment.name)
+                berth.worker.hurry()
         except PluginFailed as error:
             await self._leave(assignment.name)
             raise PluginUnusable(str(error)) from error

@@ -228,21 +228,28 @@ async def test_a_new_name_waits_for_what_is_under_way_for_the_old_one(stand: Sta
     assert stand.fleet.problems == {}
 
 
-@pytest.mark.parametrize(("needed_s", "is_awaited"), [(120.0, True), (0.0, False)], ids=["it may", "it may not"])
-async def test_a_change_waits_for_a_request_as_long_as_that_may_take(
-    stand: Stand, vendor: SlowVendor, needed_s: float, is_awaited: bool
-) -> None:
+async def test_a_change_waits_for_a_request_as_long_as_that_may_take(stand: Stand, vendor: SlowVendor) -> None:
     """One that is broken off may have been taken, and is sent again."""
-    vendor.needed_s = needed_s
+    vendor.needed_s = 120.0
     await in_flight(stand, vendor)
-    began_s, ended_s = stand.clock.monotonic(), 100.0
+    began_s = stand.clock.monotonic()
 
     change = asyncio.create_task(stand.fleet.apply([CHANGED]))
-    await until(lambda: stand.clock.monotonic() > began_s + ended_s)
-    assert (vendor.broken_off == 0) is is_awaited
+    await until(lambda: stand.clock.monotonic() > began_s + 100.0)
     vendor.may_answer.set()
     await asyncio.wait({change})
+
     await until(lambda: "down" in stand.fleet.berths)
+    assert vendor.broken_off == 0
+
+
+async def test_a_change_waits_for_no_request_for_longer_than_that_may_take(stand: Stand, vendor: SlowVendor) -> None:
+    await in_flight(stand, vendor)
+
+    change = asyncio.create_task(stand.fleet.apply([CHANGED]))
+
+    await until(lambda: vendor.broken_off > 0)
+    await asyncio.wait({change})
 
 
 @pytest.mark.parametrize("end", ["stop", "abandon"])
@@ -262,3 +269,30 @@ async def test_a_stop_waits_for_what_a_change_lets_land_no_longer_than_for_the_r
     await asyncio.wait({change})
     assert stand.fleet.berths == {}
     await until(lambda: is_free(stand, "down"))
+
+
+# --- changes that come faster than batches leave ---
+
+
+async def test_no_sequence_of_changes_holds_back_for_ever_what_waits_for_its_batch_to_fill(
+    stand: Stand, vendor: SlowVendor
+) -> None:
+    """Each change began that wait anew: with suppressions one after the other, nothing was sent before the last of them."""
+    stand.clock.speed = 1.0
+    vendor.may_answer.set()
+    lingering = replace(DOWN, options=replace(DOWN.options, batch_wait_s=60.0))
+    await stand.open(lingering)
+    await stand.add(3)
+
+    for number in range(5):
+        worker = stand.fleet.berths["down"].worker
+        assert worker is not None
+        await until(lambda worker=worker: worker.waiting or worker.ledger.counts["delivered", ""])  # type: ignore[misc]
+        await stand.fleet.apply([replace(lingering, hold_s=number + 1.0)])
+
+    assert stand.books("down").delivered == 3
+    await stand.add(3)
+    worker = stand.fleet.berths["down"].worker
+    assert worker is not None
+    await until(lambda: worker.waiting > 0)
+    assert stand.books("down").pending == 3, "it waits as configured once nothing has waited before"
