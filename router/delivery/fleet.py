@@ -190,6 +190,7 @@ class Fleet:
 
     async def _bring(self, name: str, before: str) -> None:
         """Give the destination the berth that is wanted, whatever that is by the time. *before*: why that failed last time."""
+        ends = {partition: self._log.end(partition) for partition in self._log.partitions}
         try:
             while not self._over.is_set():
                 assignment, berth = self._wanted.get(name), self.berths.get(name)
@@ -199,15 +200,15 @@ class Fleet:
                     return
                 if in_the_way := self._in_the_way_of(assignment):
                     await asyncio.wait(in_the_way)
-                elif not await self._has_entered(assignment, before):
+                elif not await self._has_entered(assignment, ends, before):
                     return
         finally:
             del self._entering[name]
 
-    async def _has_entered(self, assignment: Assignment, before: str) -> bool:
+    async def _has_entered(self, assignment: Assignment, ends: Mapping[int, int], before: str) -> bool:
         """Enter. False if that has failed, and nothing else is wanted by now."""
         name = assignment.name
-        opening = self._opening[name] = asyncio.create_task(self._enter(assignment), name=f"opening of {name}")
+        opening = self._opening[name] = asyncio.create_task(self._enter(assignment, ends), name=f"opening of {name}")
         try:
             await opening
         except Exception as error:  # whatever it is, it concerns this destination alone and is tried again
@@ -312,9 +313,18 @@ class Fleet:
         if berth.way is not None:
             await self._ways.give_back(berth.way)
 
-    async def _enter(self, assignment: Assignment) -> None:
-        wanted = self._wanted.keys()
-        open_state = partial(open_ledger, assignment, self._states, self._log, self._clock, self._reserve, wanted)
+    async def _enter(self, assignment: Assignment, ends: Mapping[int, int]) -> None:
+        """*ends*: where the log ended, by partition, when the change began; a new destination begins there."""
+        open_state = partial(
+            open_ledger,
+            assignment,
+            self._states,
+            self._log,
+            ends,
+            self._clock,
+            self._reserve,
+            self._wanted.keys(),
+        )
         try:
             ledger, notes = await self._openings.open(assignment.name, open_state)
         except PastTheEnd:  # another router knows of events that are not known here yet

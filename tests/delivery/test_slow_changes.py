@@ -122,6 +122,21 @@ async def test_promise_2_a_state_that_opens_slowly_holds_up_no_other_destination
     assert of_slow == [(TOLD, "its state to be opened"), (STARTED, None)]
 
 
+async def test_a_new_destination_whose_state_opens_slowly_begins_where_the_log_ended_before(
+    stand: Stand, may_open: threading.Event
+) -> None:
+    """It begins with the next event, as is said, and not with one of a minute later."""
+    await stand.open()
+    await stand.add(5)
+    await stand.fleet.apply([assignment("slow")])
+    await stand.add(3)
+
+    may_open.set()
+
+    await until(lambda: "slow" in stand.fleet.berths)
+    assert stand.books("slow").accepted == 3
+
+
 async def test_a_state_that_opens_slowly_and_can_not_be_used_is_told_of_when_that_is_known(
     stand: Stand, may_open: threading.Event
 ) -> None:
