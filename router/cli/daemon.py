@@ -50,6 +50,8 @@ CALLERS_S = 2.0
 RELOAD_S = 2.0
 """How long a stop waits for a reload under way, since what a reload started afterwards would not be stopped in order. With the
 times above, `DRAIN_S` and the closing of files, an exit takes at most 15 s."""
+READ_S = 5.0
+"""How long it may take to read the config before that is told of."""
 SOCKETS = ("server", "admin")
 """The names of a supervisor's sockets: the sections of the config whose ports they replace."""
 
@@ -247,7 +249,14 @@ class Daemon:
             registry, _ = self._registry.with_named(())
             # It may import a plugin, or read from a disk that hangs, and wait there without an end: only further reloads wait
             # for that.
-            config = await in_own_thread(partial(self._read_config, registry), "reading the config")
+            reading = asyncio.create_task(in_own_thread(partial(self._read_config, registry), "reading the config"))
+            await asyncio.wait({reading}, timeout=READ_S)
+            if not reading.done():
+                _LOGGER.warning(
+                    "a reload can't read the config to its end yet: a file that it names, or a plugin, takes long. The old one "
+                    "stays until then"
+                )
+            config = await reading
             async with self._reloading:
                 return await self._take_over(config, registry)
 

@@ -103,8 +103,9 @@ class Hanging:
 
 
 @pytest.fixture
-async def hanging(config: Path) -> AsyncIterator[tuple[Daemon, Hanging]]:
+async def hanging(config: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Daemon, Hanging]]:
     """A router that runs, and reads its config again for a reload."""
+    monkeypatch.setattr("router.cli.daemon.READ_S", 0.5)
     registry, read = Registry.load(), Hanging(config)
     daemon, is_ready = Daemon(read(registry), registry, read, Supervisor({}), {}), asyncio.Event()
     run = asyncio.create_task(daemon.run(lambda _: is_ready.set()))
@@ -120,7 +121,10 @@ async def hanging(config: Path) -> AsyncIterator[tuple[Daemon, Hanging]]:
 async def test_nobody_but_another_reload_waits_for_a_reload_whose_file_can_not_be_read_just_now(
     hanging: tuple[Daemon, Hanging],
 ) -> None:
+    """And it is said that it waits."""
     daemon, read = hanging
+    with capture_logs() as told:
+        await until(lambda: [line for line in told if line["event"].startswith("a reload can't read the config")] != [])
 
     await asyncio.wait_for(daemon._suppression.suppress([("userId", "ada")]), 5)
 
