@@ -22,6 +22,8 @@ from router.delivery.tally import Tally
 from router.delivery.worker import Worker
 from router.errors import OperatorError
 
+CHANGING: Final = "a start or a reload is under way: it goes on once what it has sent has landed and its state is open"
+"""Why a destination that is to be at work, and could be, is not."""
 OLDEST_WITHIN_S: Final = 2.0
 """How long a status waits for a destination's oldest event, which comes from the log. After that it looks only at parked
 ones."""
@@ -83,15 +85,16 @@ class StatusOperation:
             return status | await self._books_of(assignment, berth.ledger) | _show_tally(berth.ledger.tally)
         if self._reach.fleet and name in self._reach.fleet.problems:
             return status | {"state": "unusable", "reason": self._reach.fleet.problems[name]}
+        is_changing = self._reach.fleet is not None and assignment.is_enabled
         if not self._reach.states.has(name):
             former = assignment.formerly
             is_heir = former is not None and self._reach.states.has(former)
             reason = (
                 f"it goes on where {former} was, when the router runs" if is_heir else "it begins when the router runs"
             )
-            return status | {"state": "new", "reason": reason}
-        if self._reach.fleet and assignment.is_enabled:
-            status["reason"] = "a start or a reload is under way: what it has sent lands first, then it goes on"
+            return status | {"state": "new", "reason": CHANGING if is_changing else reason}
+        if is_changing:
+            status["reason"] = CHANGING
         async with self._reach.looking:
             return status | await self._kept_status(assignment)
 

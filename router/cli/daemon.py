@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -49,6 +50,8 @@ CALLERS_S = 2.0
 RELOAD_S = 2.0
 """How long a stop waits for a reload under way, since what a reload started afterwards would not be stopped in order. With the
 times above, `DRAIN_S` and the closing of files, an exit takes at most 15 s."""
+READ_S = 5.0
+"""How long it may take to read the config before that is told of."""
 SOCKETS = ("server", "admin")
 """The names of a supervisor's sockets: the sections of the config whose ports they replace."""
 
@@ -62,7 +65,7 @@ class Daemon:
         self,
         config: Config,
         registry: Registry,
-        read_config: Callable[[], Config],
+        read_config: Callable[[Registry], Config],
         supervisor: Supervisor,
         sockets: Sockets,
         processes: int | None = None,
@@ -71,7 +74,8 @@ class Daemon:
     ) -> None:
         """
         Args:
-            read_config: reads the file again, for a reload. It raises `OperatorError` for an invalid file.
+            read_config: reads the file again, for a reload. It raises `OperatorError` for an invalid file. The registry that
+                it is given has the installed plugins, and gets those that the file names.
             sockets: listening sockets that replace ports of the config, by a name of `SOCKETS`.
             processes: how many processes deliver beside this one, logging from *log_level* on. None: this one does it all.
             role: this router's part of the work that the routers of a cluster share.
@@ -90,7 +94,12 @@ class Daemon:
         self._runners: list[web.AppRunner] = []
         self._socket_runner: web.AppRunner | None = None
         self._gateway_runner: web.AppRunner | None = None
+        self._reading = asyncio.Lock()
+        """Held by the one reload that reads the config, until it is applied."""
+        self._is_reload_due = False
+        """A reload was asked for, and has not begun to read."""
         self._reloading = asyncio.Lock()
+        """Held while what is delivered, and how, changes."""
         self._reloads: set[asyncio.Task[None]] = set()
         self.url = ""
         self.admin_url = ""
@@ -130,13 +139,13 @@ class Daemon:
 
     async def _has_started(self) -> bool:
         """Start. False if it is told to stop before that is done. A reload requested meanwhile happens afterwards."""
-        async with self._reloading:
+        async with self._reading, self._reloading:
             return await unless(self._stop, self._start())
 
     async def _start(self) -> None:
         config = self._config
         self._suppression.load()
-        await self._start_sandboxes(config)
+        await self._start_sandboxes(config, self._registry)
         await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
         self._metrics.register(self._deliveries.collector)
         self._metrics.register(LogCollector(self._log, self._stuck))
@@ -200,8 +209,8 @@ class Daemon:
         self._runners.append(runner)
         return await listen(runner, self._sockets.get(section, ()), host, port, section)
 
-    async def _start_sandboxes(self, config: Config) -> None:
-        await self._sandboxes.apply(wanted_sandboxes(config, self._registry))
+    async def _start_sandboxes(self, config: Config, registry: Registry) -> None:
+        await self._sandboxes.apply(wanted_sandboxes(config, registry))
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -212,6 +221,9 @@ class Daemon:
         tell_where_on_signal()
 
     def _begin_reload(self) -> None:
+        if self._is_reload_due:
+            return  # that one reads what the file says by now
+        self._is_reload_due = True
         task = asyncio.create_task(self._reload_on_signal())
         self._reloads.add(task)  # nobody else holds a reference to it
         task.add_done_callback(self._reloads.discard)
@@ -234,31 +246,47 @@ class Daemon:
         Raises:
             OperatorError: the file is not valid. Nothing has changed.
         """
-        async with self._reloading:
-            if self._stop.is_set():
-                raise OperatorError("the router is going down")
-            # It may import a plugin, and wait there without an end.
-            config = await in_own_thread(self._read_config, "reading the config")
-            check_event_size(config, self._log)
-            config, fixed = _with_fixed_parts(config, self._config)
-            await self._start_sandboxes(config)
-            before, sources = to_sources(self._config), to_sources(config)
-            # A new source waits until the destinations know it: until then they leave its events out, or send them where they
-            # must not go. One that is gone stays for as long, since it may only have another name.
-            with contextlib.suppress(ValueError):  # a key that goes from one to another goes when all do
-                self._configure_gateway(config, {name: sources.get(name, source) for name, source in before.items()})
-            self._config = config
-            try:
-                with contextlib.suppress(OperatorError):
-                    await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
-            finally:
-                self._configure_gateway(config, sources)
-            problems = list(self._deliveries.problems)
-            if fixed:
-                _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
-            _LOGGER.info("config reloaded", destinations=len(config.destinations) - len(problems))
-            tell_of_sandboxes(config)
-            return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
+        async with self._reading:
+            self._is_reload_due = False
+            registry, _ = self._registry.with_named(())
+            # It may import a plugin, or read from a disk that hangs, and wait there without an end: only further reloads wait
+            # for that.
+            reading = asyncio.create_task(in_own_thread(partial(self._read_config, registry), "reading the config"))
+            await asyncio.wait({reading}, timeout=READ_S)
+            if not reading.done():
+                _LOGGER.warning(
+                    "a reload can't read the config to its end yet: a file that it names, or a plugin, takes long. The old one "
+                    "stays until then"
+                )
+            config = await reading
+            async with self._reloading:
+                return await self._take_over(config, registry)
+
+    async def _take_over(self, config: Config, registry: Registry) -> dict[str, Any]:
+        """Make the router what *config* says, with the plugins of *registry*. Raises as `reload` does."""
+        if self._stop.is_set():
+            raise OperatorError("the router is going down")
+        check_event_size(config, self._log)
+        config, fixed = _with_fixed_parts(config, self._config)
+        await self._start_sandboxes(config, registry)
+        before, sources = to_sources(self._config), to_sources(config)
+        # A new source waits until the destinations know it: until then they leave its events out, or send them where they
+        # must not go. One that is gone stays for as long, since it may only have another name.
+        with contextlib.suppress(ValueError):  # a key that goes from one to another goes when all do
+            self._configure_gateway(config, {name: sources.get(name, source) for name, source in before.items()})
+        self._config = config
+        self._registry.adopt(registry)
+        try:
+            with contextlib.suppress(OperatorError):
+                await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
+        finally:
+            self._configure_gateway(config, sources)
+        problems = list(self._deliveries.problems)
+        if fixed:
+            _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
+        _LOGGER.info("config reloaded", destinations=len(config.destinations) - len(problems))
+        tell_of_sandboxes(config)
+        return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
 
     async def _enforce(self, suppressed: Suppressed) -> list[str]:
         """Take and send nothing of *suppressed* from now on. Returns where that can't be said yet.

@@ -45,7 +45,8 @@ class Deliveries(Protocol):
         """From now on deliver as *config* says, and nothing of *suppressed*.
 
         Raises:
-            OperatorError: a state does not fit this log or this program. All other destinations are at work.
+            OperatorError: a state does not fit this log or this program, or requests of before are still under way. All other
+                destinations are at work.
         """
 
     @property

@@ -26,6 +26,7 @@ from router.cli.wiring import to_assignments
 from router.config import Config, load_config
 from router.config.checks import DEMO_KEY, is_loopback
 from router.errors import OperatorError
+from router.registry import Registry
 
 MAX_PROCESSES = 64
 """A higher number is a typing error."""
@@ -103,9 +104,9 @@ def run_daemon(path: Path, processes: int | None, log_level: str, role: Role) ->
         )
         tell_of_sandboxes(settings)
 
-    def read_again() -> Config:
-        config = _fit(load_config(path, registry), processes)
-        to_assignments(config, registry)  # also refuse destinations that a plugin can't use
+    def read_again(candidate: Registry) -> Config:
+        config = _fit(load_config(path, candidate), processes)
+        to_assignments(config, candidate)  # also refuse destinations that a plugin can't use
         _check_demo_key(config, is_reachable)  # the addresses stay as they are
         if processes is not None:
             check_portable(config)

@@ -7,7 +7,7 @@ import asyncio
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Final
 
 import structlog
 
@@ -16,7 +16,9 @@ from router.delivery.assignment import Assignment
 from router.delivery.berth import Berth
 from router.delivery.decoder import Decoder
 from router.delivery.jumps import Jumps
+from router.delivery.openings import Openings
 from router.delivery.rounds import Rounds
+from router.delivery.sending.http_send import MOST_EXCHANGES
 from router.delivery.sharing.claim import Claim, Claimed
 from router.delivery.sharing.repeats import Repeats
 from router.delivery.state.opening import PastTheEnd, open_ledger
@@ -33,6 +35,12 @@ from router.integrations import DestinationNames
 from router.log.interface import Engine
 from router.log.room import NO_RESERVE, Reserve
 from router.unless import unless
+
+APPLY_S: Final = 10.0
+"""How long a start or a reload waits for destinations that take their time. They go on by themselves."""
+
+LANDED_S: Final = 10.0
+"""How long what is under way at a change may take in any case, until its outcome is on disk."""
 
 _LOGGER = structlog.get_logger()
 
@@ -81,37 +89,60 @@ class Fleet:
         """Destinations that could not start, and why. `retry` tries them again."""
         self._assignments: Sequence[Assignment] = ()
         self._elsewhere: Sequence[DestinationNames] = ()
+        self._wanted: Mapping[str, Assignment] = {}
+        """The assignments by name."""
         self._applying = asyncio.Lock()
+        self._openings = Openings(self._start_workers)
+        self._entering: dict[str, asyncio.Task[None]] = {}
+        """The tasks that bring in the destinations that are wanted and have no berth, by name."""
+        self._opening: dict[str, asyncio.Task[None]] = {}
+        """Those of their parts that open a state. They too go on even if nobody waits."""
         self._landing: dict[asyncio.Task[None], Berth] = {}
         """The berths that are landing, by the task that lands them. A landing goes on even if nobody waits for it."""
+        self._late: set[str] = set()
+        """Those of both that were told of."""
+        self._hurried: set[str] = set()
+        """Destinations whose last worker has left something waiting."""
+        self._unfit: dict[str, str] = {}
+        """Destinations whose state does not fit this log or this program, and why."""
         self._over = asyncio.Event()
         self.unknown_names = UnknownNames(log.end)
         self.unknown_sources = UnknownSources()
 
     async def apply(self, assignments: Sequence[Assignment], elsewhere: Sequence[DestinationNames] = ()) -> None:
-        """Make the fleet what *assignments* say: changed destinations land their flights, then start anew.
+        """Make the fleet what *assignments* say: changed destinations land their flights, then start anew, each by itself.
 
         A destination whose state or plugin is unusable is left out and noted in ``problems``; all others work. One that was
         stopped because of its plugin is tried again. *elsewhere* are the names of destinations that another process delivers
         to.
 
         Raises:
-            OperatorError: a state does not fit this log or this program. All other destinations work all the same.
+            OperatorError: a state does not fit this log or this program, or a request that was under way still is after
+                `APPLY_S`. All other destinations work all the same.
         """
         async with self._applying:
             self._assignments = tuple(assignments)
             self._elsewhere = tuple(elsewhere)
             self._decoder.forget()
             self._forgive()
-            await self._apply()
+            self._begin()
+            await _wait_for({*self._landing, *self._entering.values()}, APPLY_S)
+            if problems := [*self._unfit.values(), *self._tell_of_late()]:
+                raise OperatorError("\n".join(problems))
 
     async def retry(self, assignments: Sequence[Assignment] = ()) -> None:
         """Try again to start the destinations that could not start, according to *assignments* if there are any; those of all
-        others are as before. Raises as `apply` does."""
+        others are as before.
+
+        Raises:
+            OperatorError: a state does not fit this log or this program.
+        """
         async with self._applying:
             if self.problems:
                 self._assignments = tuple(assignments) or self._assignments
-                await self._apply()
+                await _wait_for(self._begin(), APPLY_S)
+                if self._unfit:
+                    raise OperatorError("\n".join(self._unfit.values()))
 
     def _forgive(self) -> None:
         """Let every plugin that was stopped try again: now, or in the next worker if the destination starts anew."""
@@ -121,63 +152,120 @@ class Fleet:
                 if berth.assignment in self._assignments:
                     berth.worker.halt.end()
 
-    async def _apply(self) -> None:
+    def _begin(self) -> set[asyncio.Task[None]]:
+        """Begin to do what the assignments say. Returns the tasks that bring in destinations."""
         if self._over.is_set():
-            return
+            return set()
         self._follow_clock()
-        wanted = {assignment.name: assignment for assignment in self._assignments}
+        wanted = self._wanted = {assignment.name: assignment for assignment in self._assignments}
         names = (*(each.destination.names for each in self._assignments), *self._elsewhere)
         self.unknown_names.configure(self._log.partitions, names)
         for assignment in self._assignments:
             self.unknown_sources.configure(assignment.destination.sources.known)  # all say the same
-        leaving = [name for name, berth in self.berths.items() if not berth.is_as(wanted.get(name))]
-        await asyncio.gather(*(self._leave(name) for name in leaving))
-        before, self.problems = self.problems, {}
-        unfit: list[str] = []
+        for name in [name for name, berth in self.berths.items() if not berth.is_as(wanted.get(name))]:
+            self._leave(name)
+        before, self.problems, self._unfit = self.problems, {}, {}
+        coming = {
+            name: asyncio.create_task(self._bring(name, before.get(name, "")), name=f"entering of {name}")
+            for name in wanted
+            if name not in self.berths and name not in self._entering
+        }
+        self._entering |= coming
+        return set(coming.values())
+
+    def _tell_of_late(self) -> list[str]:
+        """Tell of destinations that are not done yet. Returns a sentence for each that may still send what it would have sent
+        before."""
+        if self._over.is_set():
+            return []
+        landing = {berth.assignment.name for berth in self._landing.values()}
+        self._late = landing | self._entering.keys()
+        for name in sorted(self._late):
+            _LOGGER.warning(
+                "a destination takes long to start or to change; until that is done its events wait. The others go on",
+                destination=name,
+                waits_for="requests under way" if name in landing else "its state to be opened",
+            )
+        return [f"{name}: its requests that are under way have not ended yet" for name in sorted(landing)]
+
+    async def _bring(self, name: str, before: str) -> None:
+        """Give the destination the berth that is wanted, whatever that is by the time. *before*: why that failed last time."""
+        ends = {partition: self._log.end(partition) for partition in self._log.partitions}
         try:
-            for name, assignment in wanted.items():
-                if name in self.berths or self._over.is_set():
-                    continue
-                try:
-                    await self._enter(assignment, wanted)
-                except OperatorError as error:
-                    if not isinstance(error, StateUnusable | PluginUnusable):
-                        unfit.append(str(error))
-                    self._note_problem(name, str(error), before, reason=str(error))
-                except Exception as error:  # whatever it is, it concerns this destination alone and is tried again
-                    if name in self.berths:
-                        await self._leave(name)
-                    self._note_problem(name, f"{type(error).__name__}: {error}", before, exc_info=error)
-                else:
-                    if name in before:
-                        _LOGGER.info("destination starts after all", destination=name)
+            while not self._over.is_set():
+                assignment, berth = self._wanted.get(name), self.berths.get(name)
+                if berth is not None and not berth.is_as(assignment):
+                    self._leave(name)
+                if assignment is None or name in self.berths:
+                    return
+                if in_the_way := self._in_the_way_of(assignment):
+                    await asyncio.wait(in_the_way)
+                elif not await self._has_entered(assignment, ends, before):
+                    return
         finally:
+            del self._entering[name]
+
+    async def _has_entered(self, assignment: Assignment, ends: Mapping[int, int], before: str) -> bool:
+        """Enter. False if that has failed, and nothing else is wanted by now."""
+        name = assignment.name
+        opening = self._opening[name] = asyncio.create_task(self._enter(assignment, ends), name=f"opening of {name}")
+        try:
+            await opening
+        except Exception as error:  # whatever it is, it concerns this destination alone and is tried again
+            if name in self.berths:
+                await self._leave(name)
+            if self._wanted.get(name) is not assignment:
+                return True
+            self._note_problem(name, error, before)
+            return False
+        finally:
+            del self._opening[name]
+        if before or name in self._late:
+            self._late.discard(name)
+            _LOGGER.info("destination starts after all", destination=name)
+        if not self._openings.has_line:
             self._start_workers()
-        if unfit:
-            raise OperatorError("\n".join(unfit))
+        return True
+
+    def _in_the_way_of(self, assignment: Assignment) -> set[asyncio.Task[None]]:
+        """Whoever has its state, also under its former name, and is about to let go of it."""
+        name, former = assignment.name, assignment.formerly
+        names = {name} if former is None or former in self._wanted else {name, former}
+        if former in names and former in self.berths:
+            self._leave(former)
+        landing = {task for task, berth in self._landing.items() if berth.assignment.name in names}
+        return landing | {task for name, task in self._opening.items() if name in names}
 
     def _start_workers(self) -> None:
-        """All at the end: backlogs of the first would hold up the opening of the others, and with it that of the gateway."""
+        """All at the end of the line: backlogs of the first would hold up the opening of the others."""
         for berth in self.berths.values():
             if berth.worker is not None and not berth.worker.is_started and not self._over.is_set():
                 berth.worker.start()
 
-    def _note_problem(self, name: str, problem: str, before: Mapping[str, str], **facts: Any) -> None:
+    def _note_problem(self, name: str, error: Exception, before: str) -> None:
         """Log a problem once, not at every try."""
+        facts: Mapping[str, object] = {"reason": str(error)}
+        problem = str(error)
+        if not isinstance(error, OperatorError):
+            facts, problem = {"exc_info": error}, f"{type(error).__name__}: {error}"
+        elif not isinstance(error, StateUnusable | PluginUnusable):
+            self._unfit[name] = problem
         self.problems[name] = problem
-        if before.get(name) != problem:
+        self._late.discard(name)
+        if before != problem:
             _LOGGER.error("destination can't start; the log keeps its events", destination=name, **facts)
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Stop all destinations for good, side by side, within about *deadline_s* seconds.
 
-        An `apply` under way starts nothing more. What it has begun to stop is waited for.
+        An `apply` under way starts nothing more. What it has begun to stop is waited for, for as long.
         """
         self.end()
-        earlier = map(asyncio.shield, self._landing)
-        await asyncio.gather(*earlier, *(self._leave(name, deadline_s) for name in list(self.berths)))
-        async with self._applying:
-            pass
+        earlier = [berth.worker.stop(deadline_s) for berth in self._landing.values() if berth.worker is not None]
+        for name in list(self.berths):
+            self._leave(name, deadline_s)
+        await asyncio.gather(*earlier, *map(asyncio.shield, self._landing))
+        await _wait_for(self._entering.values(), deadline_s)  # a state that opens later is let go of at once
 
     def end(self) -> None:
         """Start nothing from now on. `stop` or `abandon` does the rest."""
@@ -192,40 +280,56 @@ class Fleet:
 
     async def abandon(self) -> None:
         """Stop all destinations for good, and write nothing more."""
-        self.end()
-        async with self._applying:  # so that what was about to start is stopped too
-            self.cut()
-            berths, self.berths = list(self.berths.values()), {}
-            self._assignments = ()
-            for berth in berths:
-                if berth.worker is not None:
-                    await berth.worker.stop(0.0)
-                berth.ledger.abandon()
-                if berth.way is not None:
-                    await self._ways.give_back(berth.way)
+        self.cut()
+        if under_way := {*self._landing, *self._entering.values()}:
+            await asyncio.wait(under_way)  # so that what was about to start is stopped too
+        berths, self.berths = list(self.berths.values()), {}
+        self._assignments = ()
+        for berth in berths:
+            if berth.worker is not None:
+                await berth.worker.stop(0.0)
+            berth.ledger.abandon()
+            if berth.way is not None:
+                await self._ways.give_back(berth.way)
 
-    def _leave(self, name: str, deadline_s: float = 10.0) -> asyncio.Future[None]:
-        """Take the destination out of ``berths`` at once, so that nobody else does. The future is done when it has landed."""
+    def _leave(self, name: str, deadline_s: float | None = None) -> asyncio.Future[None]:
+        """Take the destination out of ``berths`` at once, so that nobody else does. The future is done when it has landed:
+        after *deadline_s* at the latest; if that is None, after as long as its requests may take."""
         berth = self.berths.pop(name)
         landing = asyncio.create_task(self._land(berth, deadline_s), name=f"landing of {name}")
         self._landing[landing] = berth
         landing.add_done_callback(self._landing.pop)
         return asyncio.shield(landing)  # flights land and positions are saved, even if nobody waits for it any more
 
-    async def _land(self, berth: Berth, deadline_s: float) -> None:
+    async def _land(self, berth: Berth, deadline_s: float | None) -> None:
         if berth.worker is not None:
+            if deadline_s is None:  # what is broken off is sent again, and may have been taken
+                longest_s = berth.way.send.longest_s if berth.way is not None else 0.0
+                deadline_s = max(LANDED_S, MOST_EXCHANGES * longest_s)
             await berth.worker.stop(deadline_s)
+            if berth.worker.waiting:
+                self._hurried.add(berth.assignment.name)
         await berth.ledger.close()
         if berth.way is not None:
             await self._ways.give_back(berth.way)
 
-    async def _enter(self, assignment: Assignment, wanted: Collection[str]) -> None:
-        open_state = partial(open_ledger, assignment, self._states, self._log, self._clock, self._reserve, wanted)
+    async def _enter(self, assignment: Assignment, ends: Mapping[int, int]) -> None:
+        """*ends*: where the log ended, by partition, when the change began; a new destination begins there."""
+        open_state = partial(
+            open_ledger,
+            assignment,
+            self._states,
+            self._log,
+            ends,
+            self._clock,
+            self._reserve,
+            self._wanted.keys(),
+        )
         try:
-            ledger, notes = await asyncio.to_thread(open_state)
+            ledger, notes = await self._openings.open(assignment.name, open_state)
         except PastTheEnd:  # another router knows of events that are not known here yet
             await self._log.look()
-            ledger, notes = await asyncio.to_thread(open_state)
+            ledger, notes = await self._openings.open(assignment.name, open_state)
         ledger.on_taken = self._on_taken
         try:
             if self._repeats is not None:
@@ -268,6 +372,9 @@ class Fleet:
                 self._repeats.is_repeat if self._repeats else None,
                 self._rounds,
             )
+            if assignment.name in self._hurried:
+                self._hurried.remove(assignment.name)
+                berth.worker.hurry()
         except PluginFailed as error:
             await self._leave(assignment.name)
             raise PluginUnusable(str(error)) from error
@@ -329,3 +436,8 @@ class Fleet:
     def broken(self) -> list[str]:
         """Tasks that should run but do not."""
         return [task for berth in self.berths.values() if berth.worker for task in berth.worker.broken]
+
+
+async def _wait_for(tasks: Collection[asyncio.Task[None]], within_s: float) -> None:
+    if tasks:
+        await asyncio.wait(tasks, timeout=within_s)

@@ -67,6 +67,8 @@ class Lanes:
         """Each lane with the signal that it has something to send."""
         self._number = options.lanes or options.concurrency
         """How many lanes the lines are divided among."""
+        self.is_hurried = False
+        """The first batch of each lane does not wait to be filled. Set it before anything is put in."""
         self._is_closed = False
 
     @property
@@ -111,12 +113,15 @@ class Lanes:
     # --- to the vendor ---
 
     async def _run(self, lane: Lane, filled: Signal) -> None:
+        lingers = not self.is_hurried
         while True:
             while not len(lane):
                 await filled.wait()
-            await self._linger(lane, filled)
+            if lingers:
+                await self._linger(lane, filled)
             batch = await self._take_batch(lane)
             if batch:
+                lingers = True
                 await self._deliver(lane, batch)
 
     async def _linger(self, lane: Lane, filled: Signal) -> None:

@@ -173,6 +173,11 @@ class Worker:
     def is_started(self) -> bool:
         return bool(self._tasks)
 
+    def hurry(self) -> None:
+        """Send first batches without waiting for them to fill. Call it before `start` if the last worker has left something
+        waiting: otherwise changes that come faster than batches leave would hold it back for ever."""
+        self._lanes.is_hurried = True
+
     def start(self) -> None:
         self._readers = [
             self._spawn(self._reader.run(partition), f"reader {partition}") for partition in self.ledger.windows
@@ -215,6 +220,11 @@ class Worker:
             self._logger.error("delivery stopped: a bug in the router", task=task.get_name(), exc_info=task.exception())
 
     # --- how it is doing ---
+
+    @property
+    def waiting(self) -> int:
+        """Payloads that wait to be sent."""
+        return self._lanes.waiting
 
     @property
     def broken(self) -> list[str]:

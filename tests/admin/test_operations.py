@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -18,6 +19,7 @@ from router.admin.operations import Operations
 from router.delivery.ledger import Ledger
 from router.delivery.state import file as state_file
 from router.delivery.state.changes import Changes
+from router.delivery.state.directory import StateDirectory
 from router.delivery.state.file import StateFile
 from router.delivery.state.outcome_table import ERASED
 from router.delivery.state.state import StateUnusable
@@ -182,6 +184,30 @@ async def test_a_job_is_under_way_while_a_reload_replaces_its_destination(
     assert job["running"]
     assert (told["state"], told["reason"].partition(":")[0]) == ("stopped", "a start or a reload is under way")
     await stand.close()
+
+
+async def test_a_new_destination_whose_state_opens_slowly_says_what_it_waits_for(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was said that it begins when the router runs, which it did."""
+    new, opens, may_open = assignment("new"), threading.Event(), threading.Event()
+    take = StateDirectory.take
+
+    def take_late(self: StateDirectory, *arguments: Any) -> Any:
+        opens.set()
+        may_open.wait(10.0)
+        return take(self, *arguments)
+
+    monkeypatch.setattr(StateDirectory, "take", take_late)
+    operations = Operations(stand.log, stand.states, [new], stand.clock, stand.fleet)
+    start = asyncio.create_task(stand.fleet.apply([new]))
+    await until(opens.is_set)
+
+    [told] = (await operations.status())["destinations"]
+
+    may_open.set()
+    await start
+    assert (told["state"], told["reason"].partition(":")[0]) == ("new", "a start or a reload is under way")
 
 
 async def test_a_dead_letter_says_nothing_of_today_while_its_plugin_cannot_be_loaded(stand: Stand) -> None:

@@ -1,4 +1,4 @@
-"""Signals that come while a router is still starting."""
+"""Signals that come while a router is still starting, or reads its config."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from router.cli.daemon import Daemon
 from router.cli.supervisor import Supervisor
 from router.config import Config, load_config
 from router.registry import Registry
+from tests.delivery.harness import until
 
 
 class SlowDaemon(Daemon):
@@ -25,10 +28,10 @@ class SlowDaemon(Daemon):
     def __init__(self, path: Path) -> None:
         registry = Registry.load()
 
-        def read() -> Config:
+        def read(registry: Registry) -> Config:
             return load_config(path, registry)
 
-        super().__init__(read(), registry, read, Supervisor({}), {})
+        super().__init__(read(registry), registry, read, Supervisor({}), {})
         self.is_starting, self.go_on, self.is_ready = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.is_reloaded = asyncio.Event()
 
@@ -37,10 +40,10 @@ class SlowDaemon(Daemon):
         self.is_reloaded.set()
         return answer
 
-    async def _start_sandboxes(self, config: Config) -> None:
+    async def _start_sandboxes(self, config: Config, registry: Registry) -> None:
         self.is_starting.set()
         await self.go_on.wait()
-        await super()._start_sandboxes(config)
+        await super()._start_sandboxes(config, registry)
 
 
 @pytest.fixture
@@ -82,6 +85,67 @@ async def test_a_reload_that_is_asked_for_during_a_start_comes_after_it(slow: Sl
     os.kill(os.getpid(), signal.SIGTERM)
 
     await asyncio.wait_for(run, 10)
+
+
+class Hanging:
+    """Reads the config, from the second time on only once *may_read* is set: its disk hangs, or a plugin's import."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.reads = 0
+        self.may_read = threading.Event()
+
+    def __call__(self, registry: Registry) -> Config:
+        self.reads += 1
+        if self.reads > 1:
+            self.may_read.wait(10)
+        return load_config(self.path, registry)
+
+
+@pytest.fixture
+async def hanging(config: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Daemon, Hanging]]:
+    """A router that runs, and reads its config again for a reload."""
+    monkeypatch.setattr("router.cli.daemon.READ_S", 0.5)
+    registry, read = Registry.load(), Hanging(config)
+    daemon, is_ready = Daemon(read(registry), registry, read, Supervisor({}), {}), asyncio.Event()
+    run = asyncio.create_task(daemon.run(lambda _: is_ready.set()))
+    async with asyncio.timeout(10):
+        await is_ready.wait()
+    os.kill(os.getpid(), signal.SIGHUP)
+    await until(lambda: read.reads == 2)
+    yield daemon, read
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(run, 20)
+
+
+async def test_nobody_but_another_reload_waits_for_a_reload_whose_file_can_not_be_read_just_now(
+    hanging: tuple[Daemon, Hanging],
+) -> None:
+    """And it is said that it waits."""
+    daemon, read = hanging
+    with capture_logs() as told:
+        await until(lambda: [line for line in told if line["event"].startswith("a reload can't read the config")] != [])
+
+    await asyncio.wait_for(daemon._suppression.suppress([("userId", "ada")]), 5)
+
+    assert read.reads == 2
+    assert daemon._suppression.people.user_ids == {"ada"}
+    read.may_read.set()
+
+
+async def test_of_reloads_that_come_faster_than_the_file_is_read_one_is_done(hanging: tuple[Daemon, Hanging]) -> None:
+    """And it reads what the file says after the last of them. Whoever sends a signal each second made a line without an end."""
+    _, read = hanging
+    for _ in range(20):
+        os.kill(os.getpid(), signal.SIGHUP)
+        await asyncio.sleep(0.01)
+
+    with capture_logs() as told:
+        read.may_read.set()
+        await until(lambda: [line["event"] for line in told].count("config reloaded") == 2)
+        await asyncio.sleep(0.2)
+
+    assert read.reads == 3
 
 
 @pytest.fixture

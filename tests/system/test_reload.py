@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.system.evidence import find_repeats
 from tests.system.generator import label_of, make_event
 from tests.system.harness import Stage, until
 
+BAD = Path(__file__).with_name("bad_plugin")
 TAKEN, REFUSED = "config reloaded", "reload refused, the old config stays"
 
 MISTAKES: dict[str, Callable[[str], str]] = {
@@ -230,3 +232,19 @@ def test_promise_7_a_reload_does_not_let_the_demo_key_in_where_others_can_reach_
     assert answer["event"] == "reload refused, the old config stays"
     assert "everybody knows the demo key" in answer["problems"][0]
     assert router.post(make_event("user001", 1), key="demo")[0] == 401
+
+
+@pytest.mark.timeout(60)
+def test_a_reload_that_is_refused_leaves_plugins_of_the_config_that_runs_in_use(stage: Stage) -> None:
+    """Whatever makes the router look at its destinations again found the plugin missing: nobody could be suppressed."""
+    [vendor] = stage.vendors("mixpanel")
+    everywhere = {"host": "0.0.0.0", "port": 0}
+    sources = {"website": {"write_key": "own"}}
+    own = {"plugin": "bad", "settings": {"base_url": vendor.url, "way": "behaves"}}
+    router = stage.router({"own": own}, server=everywhere, sources=sources, plugins=[str(BAD)])
+
+    stage.write_config({}, server={"host": "127.0.0.1", "port": 0}, sources={"website": {"write_key": "demo"}})
+    assert router.reload()["event"] == REFUSED
+
+    done = stage.command("suppressed", "add", "ada")
+    assert (done.code, done.out.splitlines()[1:]) == (0, [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import structlog
@@ -27,10 +27,16 @@ class PastTheEnd(OperatorError):
 
 
 def open_ledger(
-    assignment: Assignment, states: States, log: Log, clock: Clock, reserve: Reserve, wanted: Collection[str]
+    assignment: Assignment,
+    states: States,
+    log: Log,
+    ends: Mapping[int, int],
+    clock: Clock,
+    reserve: Reserve,
+    wanted: Collection[str],
 ) -> tuple[Ledger, dict[str, str | None]]:
-    """The ledger of the destination, and the notes of its last run. *wanted*: the names of all destinations in the config. Call
-    it from a thread: it may be slow.
+    """The ledger of the destination, and the notes of its last run. A new one begins after *ends*, by partition, or at the
+    beginning of the *log*. *wanted*: the names of all destinations in the config. Call it from a thread: it may be slow.
 
     Raises:
         PastTheEnd: see there.
@@ -41,7 +47,8 @@ def open_ledger(
     try:
         with telling_trouble(state):
             for partition in log.partitions:
-                _find_place(state, log, partition, assignment.starts_at_beginning)
+                start = log.start(partition) - 1 if assignment.starts_at_beginning else ends[partition]
+                _find_place(state, log, partition, start)
             if assignment.is_enabled:
                 _pass_over_disabled_time(state, clock.now())
             notes = {name: state.meta(name) for name in (*NOTES, LEFT_OUT_BY)}
@@ -62,10 +69,9 @@ def _tell_of_two(assignment: Assignment, states: States, wanted: Collection[str]
         )
 
 
-def _find_place(state: State, log: Log, partition: int, starts_at_beginning: bool) -> None:
-    end = log.end(partition)
-    state.add_partition(partition, log.start(partition) - 1 if starts_at_beginning else end)
-    furthest = state.furthest(partition)
+def _find_place(state: State, log: Log, partition: int, start: int) -> None:
+    state.add_partition(partition, start)
+    furthest, end = state.furthest(partition), log.end(partition)
     if furthest > end:
         raise PastTheEnd(
             f"{state.label}: the position {furthest} is past the end of the log ({end}). The log is older than the state: "

@@ -1,0 +1,313 @@
+"""Changes of the fleet that take long: a state that is slow to open, a request that is slow to be answered."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from router.delivery import fleet, openings
+from router.delivery.sending.http_send import HttpSend
+from router.delivery.state.directory import StateDirectory
+from router.delivery.state.state import StateUnusable
+from router.errors import OperatorError
+from router.plugin import Response
+from tests.delivery.harness import until
+from tests.delivery.stand import DOWN, UP, Stand, assignment
+
+TOLD = "a destination takes long to start or to change; until that is done its events wait. The others go on"
+STARTED = "destination starts after all"
+
+
+@pytest.fixture
+async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
+    stand = Stand(tmp_path)
+    yield stand
+    await stand.close()
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openings, "SLOW_S", 0.05)
+    monkeypatch.setattr(fleet, "APPLY_S", 0.2)
+
+
+@pytest.fixture
+def may_open(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set it, and the state of ``slow`` opens."""
+    take, may_open = StateDirectory.take, threading.Event()
+
+    def take_slowly(self: StateDirectory, name: str, *arguments: Any) -> Any:
+        if name == "slow":
+            may_open.wait(10.0)
+        return take(self, name, *arguments)
+
+    monkeypatch.setattr(StateDirectory, "take", take_slowly)
+    return may_open
+
+
+@pytest.fixture
+def vendor(monkeypatch: pytest.MonkeyPatch) -> SlowVendor:
+    vendor = SlowVendor()
+    monkeypatch.setattr(HttpSend, "send", lambda send, *arguments: vendor.send(send))
+    return vendor
+
+
+class SlowVendor:
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.may_answer = asyncio.Event()
+        self.taken = self.broken_off = self.under_way = 0
+        self.needed_s = 0.0
+        """How long a request may take, if that is longer than usual."""
+
+    async def send(self, send: HttpSend) -> Response:
+        send.longest_s = max(send.longest_s, self.needed_s)
+        self.under_way += 1
+        try:
+            await self.may_answer.wait()
+        except asyncio.CancelledError:
+            self.broken_off += 1
+            raise
+        finally:
+            self.under_way -= 1
+        self.taken += 1
+        return Response(200)
+
+
+CHANGED = replace(DOWN, timeout_s=2.0)
+MANY_S = 100_000.0
+"""Far more seconds of the fast clock than a test takes."""
+
+
+def is_free(stand: Stand, name: str) -> bool:
+    """Whether nobody delivers to it."""
+    try:
+        stand.states.take(name).close()
+    except StateUnusable:
+        return False
+    return True
+
+
+# --- a state that is slow to open ---
+
+
+@pytest.mark.parametrize("names", [("slow", "quick"), ("quick", "slow")], ids=" then ".join)
+async def test_promise_2_a_state_that_opens_slowly_holds_up_no_other_destination(
+    stand: Stand, may_open: threading.Event, names: tuple[str, ...]
+) -> None:
+    """Neither at a start, which goes on to take events, nor at a reload. It starts once it is open."""
+    await stand.open(UP)
+    await stand.add(3)
+    wanted = [assignment(name, is_opt_in=True, starts_at_beginning=True) for name in names]
+
+    with capture_logs() as told:
+        await stand.fleet.apply([UP, *wanted])
+        await until(stand.has_kept_up("quick"))
+        assert sorted(stand.fleet.berths) == ["quick", "up"]
+        assert stand.fleet.problems == {}
+        assert stand.fleet.needed_from() == {0: 1}
+        may_open.set()
+        await until(lambda: "slow" in stand.fleet.berths)
+        await until(stand.has_kept_up("slow"))
+
+    of_slow = [(line["event"], line.get("waits_for")) for line in told if line["destination"] == "slow"]
+    assert of_slow == [(TOLD, "its state to be opened"), (STARTED, None)]
+
+
+async def test_a_new_destination_whose_state_opens_slowly_begins_where_the_log_ended_before(
+    stand: Stand, may_open: threading.Event
+) -> None:
+    """It begins with the next event, as is said, and not with one of a minute later."""
+    await stand.open()
+    await stand.add(5)
+    await stand.fleet.apply([assignment("slow")])
+    await stand.add(3)
+
+    may_open.set()
+
+    await until(lambda: "slow" in stand.fleet.berths)
+    assert stand.books("slow").accepted == 3
+
+
+async def test_a_state_that_opens_slowly_and_can_not_be_used_is_told_of_when_that_is_known(
+    stand: Stand, may_open: threading.Event
+) -> None:
+    (stand.directory / "destinations").mkdir()
+    stand.directory.joinpath("destinations", "slow.sqlite").write_text("no database" * 1_000)
+    await stand.open(assignment("slow"), UP)
+
+    may_open.set()
+
+    await until(lambda: "slow" in stand.fleet.problems)
+    await stand.fleet.retry()
+    assert "slow.sqlite: the state of this destination can't be read" in stand.fleet.problems["slow"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        pytest.param([], [], id="taken out"),
+        pytest.param([assignment("slow", timeout_s=3.0)], ["slow"], id="changed"),
+        pytest.param([assignment("new", formerly="slow")], ["new"], id="renamed"),
+    ],
+)
+async def test_a_destination_whose_state_is_being_opened_becomes_what_is_wanted_by_then(
+    stand: Stand, may_open: threading.Event, wanted: list[Any], names: list[str]
+) -> None:
+    may_open.set()
+    await stand.open(assignment("slow"))
+    await stand.add(3)
+    await stand.fleet.apply([])
+    may_open.clear()
+    await stand.fleet.apply([assignment("slow")])
+    assert not stand.fleet.berths
+
+    await stand.fleet.apply(wanted)
+    may_open.set()
+
+    await until(lambda: not stand.fleet._entering and not stand.fleet._landing)
+    assert [berth.assignment for berth in stand.fleet.berths.values()] == wanted
+    assert list(stand.fleet.berths) == names
+    assert [stand.books(name).pending for name in names] == [3] * len(names)
+    assert stand.fleet.problems == {}
+
+
+async def test_a_stop_does_not_wait_for_a_state_that_opens_slowly_and_it_is_let_go_of(
+    stand: Stand, may_open: threading.Event
+) -> None:
+    await stand.open(assignment("slow"), UP)
+
+    await asyncio.wait_for(stand.fleet.stop(0.1), 5.0)
+    assert stand.fleet.berths == {}
+    may_open.set()
+
+    await until(lambda: is_free(stand, "slow"))
+    assert stand.fleet.berths == {}
+
+
+# --- a request that is slow to be answered ---
+
+
+async def in_flight(stand: Stand, vendor: SlowVendor) -> None:
+    await stand.open(DOWN)
+    await stand.add(10)
+    await until(lambda: vendor.under_way > 0)
+
+
+async def test_promise_2_a_request_that_a_change_waits_for_holds_up_no_other_destination(
+    stand: Stand, vendor: SlowVendor
+) -> None:
+    """And it is said that what was wanted before may still be sent: somebody may have been suppressed."""
+    stand.clock.speed = 1.0
+    up = replace(UP, timeout_s=2.0)
+    await in_flight(stand, vendor)
+    await stand.fleet.apply([DOWN, UP])
+    with capture_logs() as told, pytest.raises(OperatorError, match="down: its requests that are under way"):
+        await stand.fleet.apply([CHANGED, up])
+    await stand.add(3)
+    await until(stand.has_kept_up("up"))
+    assert stand.fleet.berths["up"].assignment == up
+    assert [(line["event"], line["destination"], line["waits_for"]) for line in told] == [
+        (TOLD, "down", "requests under way")
+    ]
+    with pytest.raises(OperatorError, match="down: its requests that are under way"):
+        await stand.fleet.apply([replace(CHANGED, timeout_s=3.0), up])
+
+    vendor.may_answer.set()
+
+    await until(lambda: "down" in stand.fleet.berths)
+    assert stand.fleet.berths["down"].assignment.timeout_s == 3.0
+    await until(lambda: stand.books("down").delivered == 13)
+    assert vendor.broken_off == 0
+
+
+async def test_a_new_name_waits_for_what_is_under_way_for_the_old_one(stand: Stand, vendor: SlowVendor) -> None:
+    stand.clock.speed = 1.0
+    await in_flight(stand, vendor)
+    with pytest.raises(OperatorError):
+        await stand.fleet.apply([UP, assignment("new", formerly="down")])
+    assert list(stand.fleet.berths) == ["up"]
+
+    vendor.may_answer.set()
+
+    await until(lambda: "new" in stand.fleet.berths)
+    await until(lambda: stand.books("new").delivered == 10)
+    assert stand.fleet.problems == {}
+
+
+async def test_a_change_waits_for_a_request_as_long_as_that_may_take(stand: Stand, vendor: SlowVendor) -> None:
+    """One that is broken off may have been taken, and is sent again."""
+    vendor.needed_s = 120.0
+    await in_flight(stand, vendor)
+    began_s = stand.clock.monotonic()
+
+    change = asyncio.create_task(stand.fleet.apply([CHANGED]))
+    await until(lambda: stand.clock.monotonic() > began_s + 100.0)
+    vendor.may_answer.set()
+    await asyncio.wait({change})
+
+    await until(lambda: "down" in stand.fleet.berths)
+    assert vendor.broken_off == 0
+
+
+async def test_a_change_waits_for_no_request_for_longer_than_that_may_take(stand: Stand, vendor: SlowVendor) -> None:
+    await in_flight(stand, vendor)
+
+    change = asyncio.create_task(stand.fleet.apply([CHANGED]))
+
+    await until(lambda: vendor.broken_off > 0)
+    await asyncio.wait({change})
+
+
+@pytest.mark.parametrize("end", ["stop", "abandon"])
+async def test_a_stop_waits_for_what_a_change_lets_land_no_longer_than_for_the_rest(
+    stand: Stand, vendor: SlowVendor, end: str
+) -> None:
+    """A supervisor kills a router that takes long to end."""
+    vendor.needed_s = MANY_S
+    await in_flight(stand, vendor)
+    change = asyncio.create_task(stand.fleet.apply([CHANGED]))
+    await until(lambda: not stand.fleet.berths)
+
+    ends: dict[str, Callable[[], Any]] = {"stop": lambda: stand.fleet.stop(50.0), "abandon": stand.fleet.abandon}
+    await asyncio.wait_for(ends[end](), 5.0)
+
+    assert vendor.broken_off > 0
+    await asyncio.wait({change})
+    assert stand.fleet.berths == {}
+    await until(lambda: is_free(stand, "down"))
+
+
+# --- changes that come faster than batches leave ---
+
+
+async def test_no_sequence_of_changes_holds_back_for_ever_what_waits_for_its_batch_to_fill(
+    stand: Stand, vendor: SlowVendor
+) -> None:
+    """Each change began that wait anew: with suppressions one after the other, nothing was sent before the last of them."""
+    stand.clock.speed = 1.0
+    vendor.may_answer.set()
+    lingering = replace(DOWN, options=replace(DOWN.options, batch_wait_s=60.0))
+    await stand.open(lingering)
+    await stand.add(3)
+
+    for number in range(5):
+        worker = stand.fleet.berths["down"].worker
+        assert worker is not None
+        await until(lambda worker=worker: worker.waiting or worker.ledger.counts["delivered", ""])  # type: ignore[misc]
+        await stand.fleet.apply([replace(lingering, hold_s=number + 1.0)])
+
+    assert stand.books("down").delivered == 3
+    await stand.add(3)
+    worker = stand.fleet.berths["down"].worker
+    assert worker is not None
+    await until(lambda: worker.waiting > 0)
+    assert stand.books("down").pending == 3, "it waits as configured once nothing has waited before"
