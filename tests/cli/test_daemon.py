@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from router.cli.daemon import Daemon
 from router.cli.supervisor import Supervisor
 from router.config import Config, load_config
 from router.registry import Registry
+from tests.system.harness import Process, until
 
 
 class SlowDaemon(Daemon):
@@ -84,56 +83,48 @@ async def test_a_reload_that_is_asked_for_during_a_start_comes_after_it(slow: Sl
     await asyncio.wait_for(run, 10)
 
 
-@pytest.fixture
-def opening(config: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A router that opens its log, until it gets a line."""
-    script = """
-import asyncio, sys
+OPENING_LATE = """
+import asyncio
+from pathlib import Path
 from router.cli import daemon, main
 
 async def open_late(*given, **named):
     print("opening", flush=True)
-    await asyncio.to_thread(sys.stdin.readline)
+    while not Path("go on").exists():
+        await asyncio.sleep(0.01)
     return await open_log(*given, **named)
 
 open_log, daemon.open_log = daemon.open_log, open_late
 main()
 """
-    arguments = [sys.executable, "-c", script, "run", "--config", str(config)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"opening\n"
-        yield process
-        process.kill()
+
+
+@pytest.fixture
+def opening(config: Path, tmp_path: Path) -> Iterator[Process]:
+    """A router that opens its log, until there is a file "go on"."""
+    process = Process("router", ["-c", OPENING_LATE, "run", "--config", config], tmp_path)
+    process.spawn()
+    assert process.first_line() == "opening"
+    yield process
+    process.kill()
 
 
 @pytest.mark.timeout(60)
-def test_a_router_that_is_told_to_stop_does_not_open_its_log_to_the_end(opening: subprocess.Popen[bytes]) -> None:
+def test_a_router_that_is_told_to_stop_does_not_open_its_log_to_the_end(opening: Process) -> None:
     """That may take long, and there is nothing to put in order yet."""
-    opening.terminate()
-
-    assert opening.wait() == -signal.SIGTERM
+    assert opening.terminate() == -signal.SIGTERM
 
 
 @pytest.mark.timeout(60)
-def test_a_reload_that_is_asked_for_while_the_log_is_opened_comes_after_the_start(
-    opening: subprocess.Popen[bytes],
-) -> None:
-    assert opening.stdin is not None
-    assert opening.stderr is not None
-    opening.send_signal(signal.SIGHUP)
-    opening.stdin.write(b"go on\n")
-    opening.stdin.flush()
+def test_a_reload_that_is_asked_for_while_the_log_is_opened_comes_after_the_start(opening: Process) -> None:
+    opening.send(signal.SIGHUP)
+    (opening.folder / "go on").touch()
 
-    told = []
-    for line in opening.stderr:
-        told.append(line)
-        if b"config reloaded" in line:
-            opening.terminate()
+    until(lambda: "config reloaded" in opening.read_stderr() or not opening.is_running, "the reload")
 
-    assert opening.wait() == 0
-    assert [word for line in told for word in (b"is ready", b"config reloaded") if word in line] == [
-        b"is ready",
-        b"config reloaded",
+    assert opening.terminate() == 0
+    told = opening.read_stderr().splitlines()
+    assert [word for line in told for word in ("is ready", "config reloaded") if word in line] == [
+        "is ready",
+        "config reloaded",
     ]

@@ -40,7 +40,7 @@ class Forked:
     """The part of `subprocess.Popen` that the harness uses."""
 
     def __init__(self, arguments: Sequence[str], folder: Path, env: Mapping[str, str], stderr: Path) -> None:
-        """Run *arguments* as ``python`` would: a script or ``-m`` and a module, and what they get."""
+        """Run *arguments* as ``python`` would: a script, ``-m`` and a module or ``-c`` and a program, and what they get."""
         _start_server()
         stderr.touch()  # who reads it need not wait for the process
         ours: Connection
