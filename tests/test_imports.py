@@ -147,6 +147,9 @@ def _is_forbidden(name: str, is_sandbox: bool) -> bool:
 
 def vendors_in_code(source: str, vendors: frozenset[str]) -> list[str]:
     """Names and texts of *source* that name a vendor, in any case; docstrings and comments may."""
+    text = source.lower()
+    if not any(vendor in text for vendor in vendors):  # nor then in any part of it
+        return []
     docstrings = {
         (node.value.lineno, node.value.col_offset)
         for node in ast.walk(ast.parse(source))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import signal
 import sys
+from typing import Any
 
 import typer
+from typer.main import get_command
 
 from router import __version__
 from router.cli import (
@@ -78,6 +81,12 @@ app.command("new-plugin")(new_plugin.new_plugin)
 app.command()(demo.demo)
 
 
+@functools.cache
+def commands() -> Any:
+    """All of them, as what parses their arguments. It is made once: that takes longer than most commands do."""
+    return get_command(app)
+
+
 _OF_THE_DISK = {
     errno.ENOSPC: "Make room",
     errno.EDQUOT: "Make room",
@@ -112,7 +121,7 @@ def main() -> None:
 
 def _run() -> None:
     try:
-        app()
+        commands()()
     except OperatorError as error:
         sys.exit(fail(error))
     except (KeyboardInterrupt, BrokenPipeError):

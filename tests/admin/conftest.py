@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from tests.log.conftest import tmp_path as tmp_path
+from tests.in_memory import tmp_path as tmp_path

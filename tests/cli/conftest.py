@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.in_memory import tmp_path as tmp_path
 from tests.system.harness import CREDENTIALS, Stage
 
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -19,7 +17,8 @@ from router.cli.daemon import Daemon
 from router.cli.supervisor import Supervisor
 from router.config import Config, load_config
 from router.registry import Registry
-from tests.delivery.harness import until
+from tests.delivery.harness import until as until_async
+from tests.system.harness import Process, until
 
 
 class SlowDaemon(Daemon):
@@ -112,7 +111,7 @@ async def hanging(config: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     async with asyncio.timeout(10):
         await is_ready.wait()
     os.kill(os.getpid(), signal.SIGHUP)
-    await until(lambda: read.reads == 2)
+    await until_async(lambda: read.reads == 2)
     yield daemon, read
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(run, 20)
@@ -124,7 +123,9 @@ async def test_nobody_but_another_reload_waits_for_a_reload_whose_file_can_not_b
     """And it is said that it waits."""
     daemon, read = hanging
     with capture_logs() as told:
-        await until(lambda: [line for line in told if line["event"].startswith("a reload can't read the config")] != [])
+        await until_async(
+            lambda: [line for line in told if line["event"].startswith("a reload can't read the config")] != []
+        )
 
     await asyncio.wait_for(daemon._suppression.suppress([("userId", "ada")]), 5)
 
@@ -142,62 +143,54 @@ async def test_of_reloads_that_come_faster_than_the_file_is_read_one_is_done(han
 
     with capture_logs() as told:
         read.may_read.set()
-        await until(lambda: [line["event"] for line in told].count("config reloaded") == 2)
+        await until_async(lambda: [line["event"] for line in told].count("config reloaded") == 2)
         await asyncio.sleep(0.2)
 
     assert read.reads == 3
 
 
-@pytest.fixture
-def opening(config: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A router that opens its log, until it gets a line."""
-    script = """
-import asyncio, sys
+OPENING_LATE = """
+import asyncio
+from pathlib import Path
 from router.cli import daemon, main
 
 async def open_late(*given, **named):
     print("opening", flush=True)
-    await asyncio.to_thread(sys.stdin.readline)
+    while not Path("go on").exists():
+        await asyncio.sleep(0.01)
     return await open_log(*given, **named)
 
 open_log, daemon.open_log = daemon.open_log, open_late
 main()
 """
-    arguments = [sys.executable, "-c", script, "run", "--config", str(config)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"opening\n"
-        yield process
-        process.kill()
+
+
+@pytest.fixture
+def opening(config: Path, tmp_path: Path) -> Iterator[Process]:
+    """A router that opens its log, until there is a file "go on"."""
+    process = Process("router", ["-c", OPENING_LATE, "run", "--config", config], tmp_path)
+    process.spawn()
+    assert process.first_line() == "opening"
+    yield process
+    process.kill()
 
 
 @pytest.mark.timeout(60)
-def test_a_router_that_is_told_to_stop_does_not_open_its_log_to_the_end(opening: subprocess.Popen[bytes]) -> None:
+def test_a_router_that_is_told_to_stop_does_not_open_its_log_to_the_end(opening: Process) -> None:
     """That may take long, and there is nothing to put in order yet."""
-    opening.terminate()
-
-    assert opening.wait() == -signal.SIGTERM
+    assert opening.terminate() == -signal.SIGTERM
 
 
 @pytest.mark.timeout(60)
-def test_a_reload_that_is_asked_for_while_the_log_is_opened_comes_after_the_start(
-    opening: subprocess.Popen[bytes],
-) -> None:
-    assert opening.stdin is not None
-    assert opening.stderr is not None
-    opening.send_signal(signal.SIGHUP)
-    opening.stdin.write(b"go on\n")
-    opening.stdin.flush()
+def test_a_reload_that_is_asked_for_while_the_log_is_opened_comes_after_the_start(opening: Process) -> None:
+    opening.send(signal.SIGHUP)
+    (opening.folder / "go on").touch()
 
-    told = []
-    for line in opening.stderr:
-        told.append(line)
-        if b"config reloaded" in line:
-            opening.terminate()
+    until(lambda: "config reloaded" in opening.read_stderr() or not opening.is_running, "the reload")
 
-    assert opening.wait() == 0
-    assert [word for line in told for word in (b"is ready", b"config reloaded") if word in line] == [
-        b"is ready",
-        b"config reloaded",
+    assert opening.terminate() == 0
+    told = opening.read_stderr().splitlines()
+    assert [word for line in told for word in ("is ready", "config reloaded") if word in line] == [
+        "is ready",
+        "config reloaded",
     ]

@@ -8,21 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.main import get_command
 
 from router.admin.server import LONGEST_PATH
-from router.cli.main import app
+from router.cli.main import commands
 from tests.system.harness import run_command
 
 
-def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The paths of all commands, of groups as well as of those in them."""
+def paths(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Those of all commands, of groups as well as of those in them."""
     for name, each in getattr(command, "commands", {}).items():
         yield (*path, name)
-        yield from commands(each, (*path, name))
+        yield from paths(each, (*path, name))
 
 
-COMMANDS = sorted(commands(get_command(app)))
+COMMANDS = sorted(paths(commands()))
 
 
 def test_all_commands_of_the_design_are_there() -> None:
@@ -82,7 +81,7 @@ def is_mere_group(command: Any) -> bool:
 
 
 def find(path: tuple[str, ...]) -> Any:
-    command: Any = get_command(app)
+    command: Any = commands()
     for name in path:
         command = command.commands[name]
     return command

@@ -31,7 +31,7 @@ from router.suppressed_file import note_erased, read_suppressions, suppress
 from tests.log.damage import fill_with_noise, first_in, flip_an_event, middle_of, segments_of
 from tests.log.harness import PARTITION, StillClock, entries
 from tests.log.unreadable import unreadable, unwritable
-from tests.system.harness import Command, run_command
+from tests.system.harness import Command, Process, run_command
 
 EVENTS = 200
 
@@ -271,7 +271,9 @@ def test_two_exports_to_one_file_are_both_complete_when_they_get_its_name(tmp_pa
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_an_export_left_that_was_killed_goes_with_the_next_one(tmp_path: Path) -> None:
+def test_what_an_export_left_that_was_killed_goes_with_the_next_one(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """What there was of it is people's data, in a file that nobody knew of."""
     path, others = tmp_path / "all.ndjson", {"all.ndjson.old.part", "all.ndjson.gz.0123abcd.part"}
     for other in others:
@@ -286,8 +288,9 @@ with open_out(Path(sys.argv[1])) as file:
     file.flush()
     os.kill(os.getpid(), 9)
 """
-    killed = subprocess.run([sys.executable, "-c", script, path])
-    assert killed.returncode == -9
+    killed = Process("export", ["-c", script, path], tmp_path_factory.mktemp("elsewhere"))
+    killed.spawn()
+    assert killed.wait() == -9
     assert len(list(tmp_path.iterdir())) == 3
 
     with open_out(path):
@@ -488,7 +491,9 @@ def test_where_nothing_ever_ran_it_says_so(config: Path, arguments: list[str]) -
     assert "there is no log here" in refused.err
 
 
-def test_a_backup_that_is_told_to_stop_leaves_nothing_behind(config: Path, data: Path, tmp_path: Path) -> None:
+def test_a_backup_that_is_told_to_stop_leaves_nothing_behind(
+    config: Path, data: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Under a hidden name, a copy of the log would stay for ever; with every one that a supervisor gave up."""
     script = """
 import sys, time
@@ -502,15 +507,12 @@ def stall(*paths):
 backup._copy_states = stall
 main()
 """
-    arguments = ["log", "backup", str(tmp_path / "backup"), "--config", str(config)]
-    process = subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"half-way\n"
+    arguments: list[str | Path] = ["-c", script, "log", "backup", tmp_path / "backup", "--config", config]
+    process = Process("backup", arguments, tmp_path_factory.mktemp("elsewhere"))
+    process.spawn()
+    assert process.first_line() == "half-way"
 
-    process.terminate()
-
-    assert process.wait(20) == -signal.SIGTERM
-    process.stdout.close()
+    assert process.terminate(20) == -signal.SIGTERM
     assert sorted(path.name for path in tmp_path.iterdir()) == [config.name, "var"]
 
 

@@ -111,7 +111,9 @@ def test_destinations_that_could_not_all_be_opened_are_refused_with_what_they_ne
 class Taken(Exception):
     """In place of a daemon's life."""
 
-    def __init__(self, config: Config, registry: Registry, read_config: Callable[[], Config], *others: object) -> None:
+    def __init__(
+        self, config: Config, registry: Registry, read_config: Callable[[Registry], Config], *others: object
+    ) -> None:
         self.config, self.read_config = config, read_config
 
 
@@ -138,9 +140,9 @@ def test_a_start_and_a_reload_say_so_where_files_are_few(tmp_path: Path, monkeyp
 
     assert told == [(160, 15)]
     assert taken.config.destinations["webhook"].delivery.concurrency == 15
-    assert taken.read_config().destinations["webhook"].delivery.concurrency == 1
+    assert taken.read_config(Registry.load()).destinations["webhook"].delivery.concurrency == 1
     with pytest.raises(OperatorError, match="1 destination needs 116 open files"):
-        taken.read_config()
+        taken.read_config(Registry.load())
 
 
 @pytest.mark.parametrize(("soft", "most"), [(1_024, 1_024), (-1, 1_000_000)], ids=["the usual", "no limit"])

@@ -23,6 +23,7 @@ from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
 from router.plugin import Judgement, Payload, Request, Response, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Settings, Vendor, plugin
+from tests.in_memory import MEMORY
 
 FAILING = 0.3
 """The share of events that fail at first: once or twice."""
@@ -109,7 +110,7 @@ def main() -> None:
     given = parser.parse_args()
     began = time.monotonic()
     for seed in range(given.seeds):
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
             script = asyncio.run(run(Path(folder), seed, given.users, given.events, given.at_once))
         print(  # noqa: T201
             f"seed {seed}: {given.users * given.events:,} events of {given.users:,} users, {script.failed:,} failed requests: "

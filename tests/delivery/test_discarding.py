@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,29 +64,31 @@ async def test_promise_8_dead_letters_take_no_more_than_they_may(
     ("changes", "bound"),
     [
         pytest.param(
-            Changes(park=[(make_record(number, event=b"x" * 100 * KB), "later") for number in range(20, 40)]),
+            lambda: Changes(park=[(make_record(number, event=b"x" * 100 * KB), "later") for number in range(20, 40)]),
             1_000 * KB,
             id="few large parked events",
         ),
         pytest.param(
-            Changes(park=[(make_record(number, event=b"x" * 100), "later") for number in range(20, 5_020)]),
+            lambda: Changes(park=[(make_record(number, event=b"x" * 100), "later") for number in range(20, 5_020)]),
             1_000 * KB,
             id="many small parked events",
         ),
         pytest.param(
-            Changes(outcomes=[Outcome(Place(0, 2 * number), "delivered", "", 1.0) for number in range(500 * KB)]),
+            lambda: Changes(
+                outcomes=[Outcome(Place(0, 2 * number), "delivered", "", 1.0) for number in range(500 * KB)]
+            ),
             1_000 * KB,
             id="the outcomes of many events",
         ),
         pytest.param(
-            Changes(
+            lambda: Changes(
                 replayed=[Replayed(Place(0, number), 1, "delivered", "", float(number)) for number in range(20 * KB)]
             ),
             1_000 * KB,
             id="what became of many events in replays",
         ),
         pytest.param(
-            Changes(
+            lambda: Changes(
                 outcomes=[
                     Outcome(Place(0, number), "skipped", f"action: {'x' * 100}", float(number))
                     for number in range(20 * KB)
@@ -94,14 +97,14 @@ async def test_promise_8_dead_letters_take_no_more_than_they_may(
             1_000 * KB,
             id="the reasons of many events",
         ),
-        pytest.param(Changes(), 1_000 * KB // 16, id="the file itself, where sixteen partitions share 1 MB"),
+        pytest.param(Changes, 1_000 * KB // 16, id="the file itself, where sixteen partitions share 1 MB"),
     ],
 )
 async def test_all_else_in_the_state_is_not_taken_for_dead_letters(
-    state: StateFile, changes: Changes, bound: int
+    state: StateFile, changes: Callable[[], Changes], bound: int
 ) -> None:
     fill(state, 10, KB)
-    state.commit(changes)
+    state.commit(changes())
 
     discarded, used = await keep_within(Ledger("one", state, FastClock()), None, bound)
 

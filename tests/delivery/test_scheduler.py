@@ -47,6 +47,7 @@ from router.plugin import (
 )
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Settings, Vendor, batches, plugin
 from tests.delivery.simulated import SimulatedClock, SimulatedLoop
+from tests.in_memory import MEMORY
 
 ANSWERS: dict[str, Answer] = {
     "delivered": Response(200),
@@ -81,7 +82,7 @@ class Scheduler(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.directory = tempfile.TemporaryDirectory(prefix="scheduler-")
+        self.directory = tempfile.TemporaryDirectory(prefix="scheduler-", dir=MEMORY)
         self.loop = SimulatedLoop()
         self.answers: list[Answer] = []
         self.is_ordered = True

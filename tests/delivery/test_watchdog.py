@@ -14,6 +14,7 @@ from router.delivery.pace import Backoff
 from router.delivery.watchdog import LOOK_S, STALL_S, Glance, Watchdog
 from router.plugin import Response
 from tests.delivery.harness import NETWORK_DOWN, Harness, Vendor, until
+from tests.delivery.simulated import SimulatedClock, simulate
 from tests.log.harness import StillClock
 
 AT_WORK = Glance(pending=5, parked=0, moved=(1, 2), pace_s=0.0, turn_s=None, is_reading=True, allowance_s=0.0)
@@ -153,35 +154,42 @@ async def test_row_56_a_worker_whose_lanes_are_frozen_is_found(tmp_path: Path) -
         pytest.param(Response(404), id="refusing what is parked"),
     ],
 )
-async def test_a_vendor_is_never_what_is_stuck(tmp_path: Path, answer: Any) -> None:
-    harness = Harness(tmp_path, Vendor(lambda request: answer), OPTIONS)
-    harness.clock.speed = 100.0  # or a busy machine would pass for a stall
-    await harness.open()
-    for number in range(30):
-        harness.log.add(f"u{number % 5}")
+def test_a_vendor_is_never_what_is_stuck(tmp_path: Path, answer: Any) -> None:
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path, Vendor(lambda request: answer), OPTIONS)
+        harness.clock = clock  # type: ignore[assignment]
+        await harness.open()
+        for number in range(30):
+            harness.log.add(f"u{number % 5}")
 
-    assert await watch(harness, 150.0) == []
-    assert harness.books.pending or answer == Response(404)
-    await harness.close()
+        assert await watch(harness, 150.0) == []
+        assert harness.books.pending or answer == Response(404)
+        await harness.close()
+
+    simulate(play)
 
 
 @pytest.mark.parametrize("exchanges", [1, 4], ids=["a request", "a token, a request, and both once more"])
-async def test_a_vendor_that_hangs_is_not_what_is_stuck(tmp_path: Path, exchanges: int) -> None:
+def test_a_vendor_that_hangs_is_not_what_is_stuck(tmp_path: Path, exchanges: int) -> None:
     """Each exchange is given up after its time-out, and the next one begun. A token that came at the last moment is no end of
     what is under way, nor is a 401 to what was sent with it."""
-    harness = Harness(tmp_path, options=OPTIONS)
-    harness.clock.speed = 100.0  # or a busy machine would pass for a stall
 
-    async def hang(*arguments: object) -> Response:
-        await harness.clock.sleep(exchanges * 40.0)
-        return Response(503)
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path, options=OPTIONS)
+        harness.clock = clock  # type: ignore[assignment]
 
-    harness.vendor.send = hang  # type: ignore[method-assign, assignment]
-    await harness.open()
-    harness.log.add("ada")
+        async def hang(*arguments: object) -> Response:
+            await clock.sleep(exchanges * 40.0)
+            return Response(503)
 
-    assert await watch(harness, 200.0, timeout_s=40.0) == []
-    await harness.crash()
+        harness.vendor.send = hang  # type: ignore[method-assign, assignment]
+        await harness.open()
+        harness.log.add("ada")
+
+        assert await watch(harness, 200.0, timeout_s=40.0) == []
+        await harness.crash()
+
+    simulate(play)
 
 
 @pytest.mark.parametrize(
@@ -192,25 +200,29 @@ async def test_a_vendor_that_hangs_is_not_what_is_stuck(tmp_path: Path, exchange
         pytest.param(replace(OPTIONS, concurrency=1), 1, 120.0, id="a request that takes long"),
     ],
 )
-async def test_a_partition_that_waits_for_the_requests_of_others_is_not_what_is_stuck(
+def test_a_partition_that_waits_for_the_requests_of_others_is_not_what_is_stuck(
     tmp_path: Path, options: DeliveryOptions, requests: int, timeout_s: float
 ) -> None:
     """The partitions of a router share a destination's rate and its requests at a time: each waits for its turn."""
-    harness = Harness(tmp_path, options=options)
-    harness.clock.speed = 100.0  # or a busy machine would pass for a stall
-    worker = await harness.open()
-    gate = worker._flights._gate
 
-    async def send_for_another() -> None:
-        async with gate.passed("events"):
-            await harness.clock.sleep(0.9 * timeout_s)
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path, options=options)
+        harness.clock = clock  # type: ignore[assignment]
+        worker = await harness.open()
+        gate = worker._flights._gate
 
-    others = [asyncio.create_task(send_for_another()) for _ in range(requests)]
-    await asyncio.sleep(0)
-    harness.log.add("ada")
+        async def send_for_another() -> None:
+            async with gate.passed("events"):
+                await clock.sleep(0.9 * timeout_s)
 
-    assert await watch(harness, 60.0, timeout_s) == []
-    assert harness.books.pending == 1
-    for other in others:
-        other.cancel()
-    await harness.crash()
+        others = [asyncio.create_task(send_for_another()) for _ in range(requests)]
+        await asyncio.sleep(0)
+        harness.log.add("ada")
+
+        assert await watch(harness, 60.0, timeout_s) == []
+        assert harness.books.pending == 1
+        for other in others:
+            other.cancel()
+        await harness.crash()
+
+    simulate(play)

@@ -329,16 +329,16 @@ async def test_promise_4_no_duplicate_slips_in_while_the_index_cannot_be_written
     log: SqliteLog, disk: Disk, directory: Path, clock: StillClock, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """Its events may be refused meanwhile, but memory does not grow and nothing is stored twice."""
-    monkeypatch.setattr(writer, "INDEXED_TOGETHER", 2_000)
+    monkeypatch.setattr(writer, "INDEXED_TOGETHER", 500)
     await log.append(entries(1, 10))
     await log.trim({})
     disk.fail(index_only, code)
-    last = 10 + 3 * 2_000
+    last = 10 + 3 * 500
     taken = 10
     for start in range(11, last, 100):
         answers = await asyncio.gather(log.append(entries(start, start + 99)), return_exceptions=True)
         taken += 0 if isinstance(answers[0], BaseException) else 100
-    assert taken <= 10 + 2_000, "what could not be indexed is kept in memory without end"
+    assert taken <= 10 + 500, "what could not be indexed is kept in memory without end"
     disk.work()
 
     await log.append(entries(1, last))

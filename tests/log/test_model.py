@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from router.log.interface import Log
 from router.log.record import Appended, Entry, Gap, Record
 from router.log.sqlite import LogOptions, SqliteLog
+from tests.in_memory import MEMORY
 from tests.log.harness import DAY_S, NOW_S, PARTITION, StillClock, entry, read_all, record
 
 WINDOW_S = 3 * DAY_S
@@ -148,7 +149,7 @@ class LogMachine(LogModel):
 
     def __init__(self) -> None:
         super().__init__()
-        self.base = Path(tempfile.mkdtemp(prefix="router-model-", dir=_memory()))
+        self.base = Path(tempfile.mkdtemp(prefix="router-model-", dir=MEMORY))
         self.directory = self.base / "0"
         self.copies = 0
 
@@ -183,11 +184,6 @@ class LogMachine(LogModel):
     def teardown(self) -> None:
         super().teardown()
         shutil.rmtree(self.base, ignore_errors=True)
-
-
-def _memory() -> str | None:
-    """As in conftest.py: commits that wait for no disk."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 TestLogAgainstModel = pytest.mark.timeout(300)(LogMachine.TestCase)

@@ -7,12 +7,15 @@ the start of a process (sockets handed over, an environment that is read at the 
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from runpy import run_path
@@ -20,26 +23,25 @@ from types import ModuleType
 from typing import IO, Final
 from unittest.mock import patch
 
-PRELOADED: Final = (
-    "router.cli",
-    "plugins.mixpanel.sandbox",
-    "plugins.customerio.sandbox",
-    "plugins.intercom.sandbox",
-    "plugins.posthog.sandbox",
-    "plugins.webhook.sandbox",
-    "uvloop",
-)
 _START: Final = Path(__file__).with_name("start.py")
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(list(PRELOADED))
+_context.set_forkserver_preload(["tests.system.preloaded"])
+
+
+@functools.cache
+def _start_server() -> None:
+    """Where it finds what it is to import, wherever pytest was started."""
+    with contextlib.chdir(Path(__file__).parents[2]):
+        forkserver.ensure_running()
 
 
 class Forked:
     """The part of `subprocess.Popen` that the harness uses."""
 
     def __init__(self, arguments: Sequence[str], folder: Path, env: Mapping[str, str], stderr: Path) -> None:
-        """Run *arguments* as ``python`` would: a script or ``-m`` and a module, and what they get."""
+        """Run *arguments* as ``python`` would: a script, ``-m`` and a module or ``-c`` and a program, and what they get."""
+        _start_server()
         stderr.touch()  # who reads it need not wait for the process
         ours: Connection
         theirs: Connection

@@ -41,8 +41,13 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+KILLS = pytest.mark.parametrize(
+    "kills", [pytest.param(1, id="1 kill"), pytest.param(3, id="3 kills", marks=pytest.mark.full)]
+)
+
+
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("kills", [pytest.param(1, id="1 kill"), pytest.param(3, id="3 kills", marks=pytest.mark.full)])
+@KILLS
 def test_a_process_that_is_killed_loses_nothing_and_the_others_go_on(stage: Stage, kills: int) -> None:
     """What was in flight is repeated, with the same key; the other destination does not notice."""
     vendors = mixpanel, customerio = stage.vendors("mixpanel", "customerio")
@@ -80,7 +85,10 @@ def test_a_process_that_is_killed_loses_nothing_and_the_others_go_on(stage: Stag
 
 
 @pytest.mark.timeout(120)
-def test_when_the_main_process_is_killed_the_others_end_and_the_next_start_loses_nothing(stage: Stage) -> None:
+@KILLS
+def test_when_the_main_process_is_killed_the_others_end_and_the_next_start_loses_nothing(
+    stage: Stage, kills: int
+) -> None:
     vendors = stage.vendors("mixpanel", "customerio")
     for vendor in vendors:
         vendor.fail(hang_s=ANSWER_DELAY_S, after=True)
@@ -88,7 +96,7 @@ def test_when_the_main_process_is_killed_the_others_end_and_the_next_start_loses
     generator = stage.generator(router, users=20, batch=5, workers=2, pause_s=0.02)
     interruptions = []
 
-    for _ in range(2):
+    for _ in range(kills):
         until(lambda: all(vendor.kept() for vendor in vendors), "deliveries")
         children = list(children_of(router).values())
         assert all(map(is_alive, children))

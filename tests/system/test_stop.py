@@ -68,17 +68,16 @@ def test_a_plugin_whose_import_has_no_end_does_not_hold_up_a_stop(stage: Stage) 
     """Not the start's, where the signal counted as an error of the plugin, and not that of a reload."""
     hanging = stage.folder / "hanging.py"
     hanging.write_text(HANGING)
-    plugins = {"plugins": [str(hanging)]}
+    plugins = [str(hanging)]
 
-    stage.write_config({}, **plugins)
-    with stage.begin("run") as start:
-        until((stage.folder / "begun").exists, "the plugin is imported")
-        start.terminate()
-        assert start.wait(EXIT_S) == -signal.SIGTERM
+    start = stage.router({}, is_started=False, plugins=plugins)
+    start.spawn()
+    until((stage.folder / "begun").exists, "the plugin is imported")
+    assert start.terminate(EXIT_S) == -signal.SIGTERM
 
     (stage.folder / "begun").unlink()
     router = stage.router({})
-    stage.write_config({}, **plugins)
+    stage.write_config({}, plugins=plugins)
     router.send(signal.SIGHUP)
     until((stage.folder / "begun").exists, "the plugin is imported")
     assert call("GET", f"{router.url}/ready")[0] == 200

@@ -1,0 +1,5 @@
+"""Directories in memory."""
+
+from __future__ import annotations
+
+from tests.in_memory import tmp_path as tmp_path
