@@ -11,6 +11,7 @@ from tests.system.generator import label_of
 from tests.system.harness import Router, Stage
 
 OF_A_RUNNING_DAEMON = (
+    "rate_waits_s",
     "state",
     "reason",
     "next_try_in_s",
