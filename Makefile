@@ -12,7 +12,7 @@ WORKERS_FULL := 2
 unexport PYTHONDONTWRITEBYTECODE
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo demo-cluster run test test-full bench soak sdks page lint types compiled generate clean
+.PHONY: demo demo-cluster run test test-full bench soak sdks page lint types tests compiled generate clean
 
 demo: $(VENV)/.installed ## The product in a minute
 	$(BIN)/router demo
@@ -23,7 +23,10 @@ demo-cluster: $(VENV)/.installed-dev ## Three NATS nodes, two routers, one kille
 run: $(VENV)/.installed ## The router with config/router.yaml
 	$(BIN)/router run --config config/router.yaml
 
-test: lint types compiled ## Lint, types and the tests, in less than five minutes
+test: lint types tests ## Lint, types and the tests, in less than five minutes
+
+# Beside mypy, which has one thread and takes longer than it is waited for.
+tests: compiled
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not full"
 
 test-full: $(VENV)/.installed-dev ## The long faults besides, and the property tests with many more examples
@@ -52,7 +55,7 @@ lint: $(VENV)/.installed-dev
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
-# While mypy, which has one thread, is at work: later each worker of the tests would do it for itself.
+# By one process: each worker of the tests would do it for itself.
 compiled: $(VENV)/.installed-dev
 	@$(BIN)/pytest -q --collect-only > /dev/null || true
 
