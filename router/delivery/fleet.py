@@ -14,27 +14,24 @@ import structlog
 from router.clock import PATIENCE_S, Clock
 from router.delivery.assignment import Assignment
 from router.delivery.berth import Berth
-from router.delivery.decoder import Decoder
 from router.delivery.jumps import Jumps
 from router.delivery.openings import Openings
+from router.delivery.outfitter import Outfitter
 from router.delivery.rounds import Rounds
 from router.delivery.sending.http_send import MOST_EXCHANGES
-from router.delivery.sharing.claim import Claim, Claimed
+from router.delivery.sharing.claim import Claim
 from router.delivery.sharing.repeats import Repeats
-from router.delivery.state.opening import PastTheEnd, open_ledger
 from router.delivery.state.state import StateUnusable
 from router.delivery.state.states import States
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.unknown_sources import UnknownSources
 from router.delivery.watchdog import Glance
 from router.delivery.way import Ways
-from router.delivery.worker import Worker
 from router.errors import OperatorError
 from router.guard import PluginFailed
 from router.integrations import DestinationNames
 from router.log.interface import Engine
 from router.log.room import NO_RESERVE, Reserve
-from router.unless import unless
 
 APPLY_S: Final = 10.0
 """How long a start or a reload waits for destinations that take their time. They go on by themselves."""
@@ -72,18 +69,28 @@ class Fleet:
         recognises an event that another router stored first.
         """
         self._log = log
-        self._states = states
         self._clock = clock
         self._jumps = Jumps(clock)
         self._began_s = clock.monotonic()
-        self._chance = chance
-        self._reserve = reserve
         self._ways = ways or Ways(clock, chance)
-        self._claim = claim
-        self._repeats = repeats
-        self._on_taken = on_taken
-        self._rounds = rounds or Rounds()
-        self._decoder = Decoder()
+        self.unknown_names = UnknownNames(log.end)
+        self.unknown_sources = UnknownSources()
+        self._openings = Openings(self._start_workers)
+        self._outfitter = Outfitter(
+            log,
+            states,
+            clock,
+            chance,
+            reserve,
+            self._ways,
+            claim,
+            repeats,
+            on_taken,
+            rounds or Rounds(),
+            self.unknown_names,
+            self.unknown_sources,
+            self._openings,
+        )
         self.berths: dict[str, Berth] = {}
         self.problems: dict[str, str] = {}
         """Destinations that could not start, and why. `retry` tries them again."""
@@ -92,7 +99,6 @@ class Fleet:
         self._wanted: Mapping[str, Assignment] = {}
         """The assignments by name."""
         self._applying = asyncio.Lock()
-        self._openings = Openings(self._start_workers)
         self._entering: dict[str, asyncio.Task[None]] = {}
         """The tasks that bring in the destinations that are wanted and have no berth, by name."""
         self._opening: dict[str, asyncio.Task[None]] = {}
@@ -106,8 +112,6 @@ class Fleet:
         self._unfit: dict[str, str] = {}
         """Destinations whose state does not fit this log or this program, and why."""
         self._over = asyncio.Event()
-        self.unknown_names = UnknownNames(log.end)
-        self.unknown_sources = UnknownSources()
 
     async def apply(self, assignments: Sequence[Assignment], elsewhere: Sequence[DestinationNames] = ()) -> None:
         """Make the fleet what *assignments* say: changed destinations land their flights, then start anew, each by itself.
@@ -123,7 +127,7 @@ class Fleet:
         async with self._applying:
             self._assignments = tuple(assignments)
             self._elsewhere = tuple(elsewhere)
-            self._decoder.forget()
+            self._outfitter.decoder.forget()
             self._forgive()
             self._begin()
             await _wait_for({*self._landing, *self._entering.values()}, APPLY_S)
@@ -315,33 +319,10 @@ class Fleet:
 
     async def _enter(self, assignment: Assignment, ends: Mapping[int, int]) -> None:
         """*ends*: where the log ended, by partition, when the change began; a new destination begins there."""
-        open_state = partial(
-            open_ledger,
-            assignment,
-            self._states,
-            self._log,
-            ends,
-            self._clock,
-            self._reserve,
-            self._wanted.keys(),
-        )
-        try:
-            ledger, notes = await self._openings.open(assignment.name, open_state)
-        except PastTheEnd:  # another router knows of events that are not known here yet
-            await self._log.look()
-            ledger, notes = await self._openings.open(assignment.name, open_state)
-        ledger.on_taken = self._on_taken
-        try:
-            if self._repeats is not None:
-                for partition, position in ledger.written_positions.items():
-                    # It may wait for a cluster to come back.
-                    await unless(self._over, self._repeats.read_back(self._log, partition, position))
-        except BaseException:
-            ledger.abandon()
-            raise
-        if self._over.is_set():
-            ledger.abandon()
+        opened = await self._outfitter.open(assignment, ends, self._wanted.keys(), self._over)
+        if opened is None:
             return
+        ledger, notes = opened
         berth = self.berths[assignment.name] = Berth.of(assignment, ledger, notes)
         ledger.start()
         if not assignment.is_enabled:
@@ -350,34 +331,13 @@ class Fleet:
             return
         ledger.note("disabled_since_s", "")
         try:
-            if assignment.obstacle:
-                raise PluginFailed(assignment.obstacle)
-            # The assignment's destination, without what this partition remembers: all partitions share one way.
-            berth.way = self._ways.take(
-                assignment.destination, assignment.options, assignment.timeout_s, assignment.connect_timeout_s
-            )
-            berth.worker = Worker(
-                berth.destination,
-                self._log,
-                ledger,
-                berth.way.send if self._claim is None else Claimed(berth.way.send, self._claim),
-                berth.way.outlet,
-                assignment.options,
-                self._clock,
-                self._chance,
-                notes,
-                self._decoder,
-                self.unknown_names,
-                self.unknown_sources,
-                self._repeats.is_repeat if self._repeats else None,
-                self._rounds,
-            )
-            if assignment.name in self._hurried:
-                self._hurried.remove(assignment.name)
-                berth.worker.hurry()
+            worker = self._outfitter.equip(berth, notes)
         except PluginFailed as error:
             await self._leave(assignment.name)
             raise PluginUnusable(str(error)) from error
+        if assignment.name in self._hurried:
+            self._hurried.remove(assignment.name)
+            worker.hurry()
 
     # --- what is still needed of the log ---
 
