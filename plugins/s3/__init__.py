@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.s3 import mapping, wire
 from plugins.s3.settings import MAX_BATCH, Settings
-from router.plugin import EVENT_TYPES, Action, BatchEndpoint, CredentialCheck, Harmless, Plugin, hookimpl
+from router.plugin import EVENT_TYPES, WHOLE_EVENT, Action, BatchEndpoint, CredentialCheck, Harmless, Plugin, hookimpl
 
 PLUGIN = Plugin(
     slug="s3",
@@ -31,7 +31,7 @@ PLUGIN = Plugin(
         ),
     ),
     actions=tuple(
-        Action(name=f"archive {call}", on=(call,), endpoint="objects", table=mapping.TABLE, build=mapping.build_event)
+        Action(name=f"archive {call}", on=(call,), endpoint="objects", table=WHOLE_EVENT, build=mapping.build_event)
         for call in EVENT_TYPES
     ),
     sandbox="plugins.s3.sandbox:S3Sandbox",

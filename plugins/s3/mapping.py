@@ -6,40 +6,9 @@ Source: facts/vendors/s3.md sections 3 to 5: everything keeps its name, its plac
 from __future__ import annotations
 
 import hashlib
-from typing import Final
 
 from plugins.s3.settings import Settings
-from router.plugin import GROUP_TRAITS, USER_TRAITS, Custom, Document, Event, Field, Payload, Table, Values, same_name
-
-_FIELDS: Final = (
-    "type",
-    "messageId",
-    "userId",
-    "anonymousId",
-    "groupId",
-    "previousId",
-    "event",
-    "name",
-    "category",
-    "context",
-    "integrations",
-    "timestamp",
-    "originalTimestamp",
-    "sentAt",
-    "receivedAt",
-    "channel",
-    "version",
-)
-
-TABLE: Final = Table(
-    (
-        *(Field(name, name) for name in _FIELDS),
-        *same_name(*dict.fromkeys((*USER_TRAITS, *GROUP_TRAITS)), at="traits"),
-    ),
-    (Custom("traits", at="traits"), Custom("properties", at="properties")),
-    Values(null="clear"),
-)
-"""Of every call. An archive keeps a null as it came."""
+from router.plugin import Document, Event, Payload
 
 
 def build_event(event: Event, fields: Document, settings: Settings) -> Payload:

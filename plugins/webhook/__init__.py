@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.webhook import mapping, wire
 from plugins.webhook.settings import MAX_BATCH, Settings
-from router.plugin import EVENT_TYPES, Action, BatchEndpoint, Plugin, hookimpl
+from router.plugin import EVENT_TYPES, WHOLE_EVENT, Action, BatchEndpoint, Plugin, hookimpl
 
 PLUGIN = Plugin(
     slug="webhook",
@@ -29,7 +29,7 @@ PLUGIN = Plugin(
         ),
     ),
     actions=tuple(
-        Action(name=f"forward {call}", on=(call,), endpoint="url", table=mapping.TABLE, build=mapping.build_event)
+        Action(name=f"forward {call}", on=(call,), endpoint="url", table=WHOLE_EVENT, build=mapping.build_event)
         for call in EVENT_TYPES
     ),
     sandbox="plugins.webhook.sandbox:WebhookSandbox",

@@ -52,6 +52,7 @@ from router.plugin.table import Custom, Field, Table, Trait, same_name
 from router.plugin.values import Values
 from router.plugin.verdict import Again, Blocked, Dead, Delivered, Judgement, Later, Split, Verdict
 from router.plugin.view import view_name
+from router.plugin.whole_event import WHOLE_EVENT
 from router.plugin.worth import PRODUCT_IDS, complete_value, count_whole, quantity_of, worth_of, worth_of_one
 from router.traits import GROUP_TRAITS, NESTED_TRAITS, USER_TRAITS, camel_case, canonical_trait, snake_case
 
@@ -64,6 +65,7 @@ __all__ = [
     "OF_THE_SET_UP",
     "PRODUCT_IDS",
     "USER_TRAITS",
+    "WHOLE_EVENT",
     "Action",
     "Again",
     "Basic",

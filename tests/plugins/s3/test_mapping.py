@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from plugins.s3.mapping import TABLE
 from router.event import Event
+from router.plugin import WHOLE_EVENT
 from router.plugin.trace import Trace
 from router.testing.samples import SAMPLES, WELL_MADE, make_event
 from tests.plugins.s3.samples import payload_of, track
@@ -19,7 +19,7 @@ def test_the_body_is_the_event(event: Event) -> None:
 @pytest.mark.parametrize("event", WELL_MADE.values(), ids=WELL_MADE)
 def test_the_table_keeps_every_name_and_loses_nothing(event: Event) -> None:
     trace = Trace()
-    TABLE.apply(event, trace)
+    WHOLE_EVENT.apply(event, trace)
 
     assert [line.source for line in trace.lineage] == [line.to for line in trace.lineage]
     assert trace.unmapped == []

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.webhook.mapping import TABLE
 from router.event import Event
-from router.plugin import GROUP_TRAITS, USER_TRAITS, EventType, snake_case
+from router.plugin import GROUP_TRAITS, USER_TRAITS, WHOLE_EVENT, EventType, snake_case
 from router.plugin.trace import Trace
 from router.testing.samples import COMPANY, PERSON, SAMPLES, WELL_MADE, make_event
 from router.traits import NESTED_TRAITS, camel_case
@@ -94,7 +93,7 @@ def test_any_event_is_passed_on_unchanged(
 def test_the_table_keeps_every_name_and_loses_nothing(event: Event) -> None:
     """The lineage that explain shows: from a field to the field of the same name."""
     trace = Trace()
-    TABLE.apply(event, trace)
+    WHOLE_EVENT.apply(event, trace)
 
     assert [line.source for line in trace.lineage] == [line.to for line in trace.lineage]
     assert trace.unmapped == []
