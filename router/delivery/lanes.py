@@ -83,6 +83,7 @@ class Lanes:
         if not transit.is_replay:
             self._under_way.add(transit)
         transit.is_suspect = transit.place in self._suspects
+        transit.put_s = self._clock.monotonic()
         for item in transit.items:
             if item.state == "waiting":
                 lane, filled = self._lane_of(item)
@@ -125,13 +126,16 @@ class Lanes:
                 await self._deliver(lane, batch)
 
     async def _linger(self, lane: Lane, filled: Signal) -> None:
-        """Give a batch time to fill."""
+        """Give a batch time to fill: as long as its first event may wait, but a moment at least, for a batch that has just left
+        makes room for more. An event whose batch comes back, or that another group goes before, has waited meanwhile."""
         began = self._clock.monotonic()
         while len(lane) and not lane.is_full():
-            longest_s = self._options.batch_wait_of(lane.queue[0].endpoint)
+            first = lane.queue[0]
+            longest_s = self._options.batch_wait_of(first.endpoint)
+            moment_s = min(longest_s, USUAL_BATCH_WAIT_S)
             if lane.is_hurried:
-                longest_s = min(longest_s, USUAL_BATCH_WAIT_S)  # other lanes may make room meanwhile
-            wait_s = began + longest_s - self._clock.monotonic()
+                longest_s = moment_s  # other lanes may make room meanwhile
+            wait_s = max(first.transit.put_s + longest_s, began + moment_s) - self._clock.monotonic()
             if wait_s <= 0:
                 return
             await filled.wait(wait_s)

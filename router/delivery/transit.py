@@ -50,6 +50,8 @@ class Transit:
     which is not counted again."""
     is_suspect: bool = False
     """Its refusal may be its own fault, so it travels alone (see `router.delivery.suspects`)."""
+    put_s: float = 0.0
+    """When it was put into the lanes, in seconds of the clock that never jumps."""
     weight: int = 0
     """Bytes of the event and its payloads in memory; see `weigh`."""
     place: Place = field(init=False)

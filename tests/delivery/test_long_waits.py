@@ -6,6 +6,7 @@ The clock runs as fast as ours, so that a test which waited for a batch to fill 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
 from router.delivery.watchdog import STALL_S
-from router.plugin import ConversationEndpoint, Endpoint
-from tests.delivery.harness import Harness, batches, plugin
+from router.event import Document, Event
+from router.plugin import ConversationEndpoint, Endpoint, Payload, Plugin, Response
+from tests.delivery.harness import Harness, Settings, batches, plugin
 from tests.delivery.jobs.test_jobs import add_job, finish
 from tests.delivery.test_watchdog import watch
 
@@ -137,3 +139,42 @@ async def test_a_batch_that_fills_is_not_what_is_stuck(harness: Harness) -> None
     await harness.until(lambda: harness.worker._lanes.waiting == 1)
 
     assert await watch(harness, STALL_S + 20.0) == []
+
+
+def hour_of(event: Event, fields: Document, settings: Settings) -> Payload:
+    return Payload({"user": event.user_id, "id": event.message_id}, key=event.message_id, group=str(event.user_id))
+
+
+def taken_by_the_hour() -> Plugin:
+    """A vendor that wants few large requests, each with the events of one hour: every user has an hour of their own."""
+    made = plugin(batches(max_events=1_000, batch_wait_s=LONG_S))
+    return replace(made, actions=tuple(replace(action, build=hour_of) for action in made.actions))
+
+
+async def test_what_has_waited_as_long_as_it_may_does_not_wait_anew_for_each_batch_before_it(harness: Harness) -> None:
+    """Else after a night's outage each hour of it would take another minute, although nothing more can come for it."""
+    harness.clock.speed = 100.0
+    harness.plugin = taken_by_the_hour()
+    harness.options = DeliveryOptions(concurrency=1)
+    add(harness, 10)
+    began_s = harness.clock.monotonic()
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert [len(request) for request in harness.vendor.requests] == [1] * 10
+    assert LONG_S <= harness.clock.monotonic() - began_s < 3 * LONG_S
+
+
+async def test_a_try_that_is_due_does_not_wait_for_the_batch_to_fill_once_more(harness: Harness) -> None:
+    harness.clock.speed = 100.0
+    harness.options = DeliveryOptions(backoff=Backoff(0.5, 4.0, 4.0), concurrency=1)
+    harness.vendor.script = lambda request: Response(200 if len(harness.vendor.requests) > 3 else 429)
+    add(harness, 1)
+    began_s = harness.clock.monotonic()
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert len(harness.vendor.requests) == 4
+    assert harness.clock.monotonic() - began_s < 1.8 * LONG_S
