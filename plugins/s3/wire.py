@@ -48,9 +48,10 @@ _LATER: Final = frozenset(
         "RequestTimeout",
         "ServiceUnavailable",
         "SlowDown",
+        "XAmzContentSHA256Mismatch",
     }
 )
-"""Some of them come with a 400 or a 409."""
+"""Some of them come with a 400 or a 409. The last one is said of what was damaged on its way."""
 _TOO_LARGE: Final = "EntityTooLarge"
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9.]{1,100})\s*</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{1,300})")

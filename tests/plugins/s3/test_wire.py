@@ -80,6 +80,7 @@ def judge(status: int, body: bytes = b"", count: int = 3, **headers: str) -> Jud
         (400, "RequestTimeout"),
         (400, "BadDigest"),
         (400, "IncompleteBody"),
+        (400, "XAmzContentSHA256Mismatch"),
         (409, "OperationAborted"),
         (409, "ConditionalRequestConflict"),
     ],
