@@ -91,7 +91,9 @@ class S3Sandbox(Sandbox):
     @property
     def _is_path_style(self) -> bool:
         given = self.settings.get("path_style")
-        return bool(self.settings.get("endpoint_url")) or "." in self.settings["bucket"] if given is None else given
+        if given is not None:
+            return bool(given)
+        return bool(self.settings.get("endpoint_url")) or not re.fullmatch("[a-z0-9-]+", self.settings["bucket"])
 
     def _check_signature(self, request: web.Request, body: bytes) -> None:
         headers = request.headers

@@ -13,6 +13,8 @@ MAX_BATCH: Final = 10_000
 
 _URL = re.compile(r"(https?)://([^\s/?#@]+)/?")
 _BUCKET: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]"
+_HOST = re.compile(r"[a-z0-9-]+")
+"""What a bucket is called that can stand in a host: no certificate is valid for a dot more, and hosts know no capitals."""
 _PREFIX = re.compile(r"[A-Za-z0-9=_-][A-Za-z0-9=_.-]*(/[A-Za-z0-9=_-][A-Za-z0-9=_.-]*)*")
 
 
@@ -35,7 +37,7 @@ class Settings(PluginSettings):
         None,
         description=(
             "Whether the bucket stands in the path of an address and not in its host. If not given: with an `endpoint_url`, "
-            "and where the bucket's name has a dot, for which no certificate is valid."
+            "and for a bucket whose name can't stand in a host: one with a dot, a capital or `_`."
         ),
     )
     access_key_id: SecretStr = Field(min_length=1, description="The id of an access key that may put objects there.")
@@ -86,7 +88,7 @@ class Settings(PluginSettings):
     @property
     def is_path_style(self) -> bool:
         if self.path_style is None:
-            return bool(self.endpoint_url) or "." in self.bucket
+            return bool(self.endpoint_url) or not _HOST.fullmatch(self.bucket)
         return self.path_style
 
     def vendor_url(self) -> str:

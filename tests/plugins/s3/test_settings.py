@@ -23,6 +23,11 @@ from tests.plugins.s3.samples import ENDPOINT, make_settings, payload_of, track
             id="a dot that no certificate covers",
         ),
         pytest.param(
+            {"bucket": "Acme_Events", "region": "us-east-1"},
+            "https://s3.us-east-1.amazonaws.com/Acme_Events/events/",
+            id="an old name, which a host would be read without its capitals",
+        ),
+        pytest.param(
             {"endpoint_url": "http://minio.test:9000/"}, "http://minio.test:9000/acme-events/events/", id="MinIO"
         ),
         pytest.param(
