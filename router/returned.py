@@ -16,6 +16,7 @@ from typing import Any, TypeVar, get_args
 
 import orjson
 from pydantic import SecretStr
+from yarl import URL
 
 from router.guard import BadReturn, TooMuch, cut
 from router.plugin import (
@@ -108,9 +109,17 @@ def historical(value: Any, tell: Tell = cut) -> Historical:
 
 def address(value: Any) -> str:
     """The address that requests go to."""
-    if not isinstance(value, str) or not re.match(r"https?://[^/?#\s]", value):
+    if not isinstance(value, str) or not re.match(r"https?://[^/?#\s]", value) or not _is_read(value):
         raise BadReturn(f"gave {_show(value)}, expected an http or https address")
     return value
+
+
+def _is_read(url: str) -> bool:
+    """Whether the client can read *url*. One with an odd port would be refused only when an event is sent there."""
+    try:
+        return bool(URL(url, encoded=True).origin().host)
+    except ValueError:
+        return False
 
 
 def built(value: Any, tell: Tell = cut) -> Skip | tuple[Payload, ...]:

@@ -392,9 +392,14 @@ def test_what_is_said_of_old_events_is_one_of_three(value: Any, told: str) -> No
 
 
 @pytest.mark.parametrize(
-    "value", [None, "", "vendor.test", "ftp://vendor.test", "https://", "https:///x", b"https://a", 7]
+    "value",
+    [
+        *(None, "", "vendor.test", "ftp://vendor.test", "https://", "https:///x", b"https://a", 7),
+        *("http://a:b", "http://a:65536", "http://:80", "http://a\\b", "http://[::1", "http://[::1]x"),
+    ],
 )
 def test_an_address_is_one(value: Any) -> None:
+    """As the client reads it: else each event that is sent there would be a dead letter."""
     assert "expected an http or https address" in refused(returned.address, value)
 
     # --- what runs while they look ---
