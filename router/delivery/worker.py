@@ -140,6 +140,7 @@ class Worker:
             clock,
             self._spawn,
         )
+        self._lanes.is_hurried = blocked_since_s is not None  # a restart may bring a corrected credential
         self._preparation = Preparation(
             destination,
             ledger,

@@ -131,6 +131,21 @@ async def test_promise_1_a_kill_loses_nothing_that_waits_for_a_batch_to_fill(har
     assert all_once(harness)
 
 
+async def test_a_restart_tries_at_once_whether_the_destination_is_still_blocked(harness: Harness) -> None:
+    """Who has put the key right and sees it blocked for another minute takes the new one for wrong, too."""
+    harness.vendor.script = lambda request: Response(403)
+    add(harness, 5)
+    await reopen_at_once(harness)
+    await harness.until(lambda: harness.worker.pace.is_blocked)
+    await harness.close()
+    harness.vendor.script = lambda request: Response(200)
+    harness.options = DeliveryOptions(backoff=harness.options.backoff)
+
+    await harness.open()
+
+    await harness.until(lambda: harness.worker.pace.is_going, seconds=20.0)
+
+
 async def test_a_batch_that_fills_is_not_what_is_stuck(harness: Harness) -> None:
     harness.clock.speed = 100.0
     harness.vendor.script = lambda request: pytest.fail("the batch left before its time")
