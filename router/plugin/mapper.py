@@ -29,8 +29,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from router.event import Document
@@ -83,6 +84,12 @@ def _object_read(field: Field) -> Path | None:
     return paths[0][:-1] if len(paths) == 1 else None
 
 
+@lru_cache(256)
+def _compiled(text: str) -> CodeType:
+    """Kept, for a table that a plugin makes of its settings comes out alike at each reload."""
+    return compile(text, "<mapper>", "exec")
+
+
 class _Source:
     """The source code of a mapper, line by line, and the values that its names stand for."""
 
@@ -116,7 +123,7 @@ class _Source:
         unset = [f"{target} = None" for path, target in self._targets.items() if path]
         lines = ["def map_event(document, result, reserved, trace=None):", *unset, *self._lines, "return"]
         text = "\n    ".join(lines)
-        exec(compile(text, "<mapper>", "exec"), self._names)
+        exec(_compiled(text), self._names)
         mapper: Mapper = self._names["map_event"]
         return mapper
 
