@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.iterable import events, identity, mapping, orders, wire
 from plugins.iterable.settings import Settings
-from router.plugin import Action, BatchEndpoint, Plugin, Skip, hookimpl
+from router.plugin import Action, BatchEndpoint, Plugin, Skip, hookimpl, pack_one
 
 # An event needs its user to be there, and a purchase empties the cart: the endpoints depend on each other. What goes to any but
 # that of users may come before Iterable has written the user.
@@ -42,28 +42,28 @@ PLUGIN = Plugin(
         BatchEndpoint(
             name="purchases",
             credentials=wire.credentials,
-            pack=wire.pack_one("commerce", "trackPurchase"),
+            pack=pack_one("POST", "api", "commerce", "trackPurchase"),
             judge=wire.judge_in_order,
             max_bytes=wire.MAX_BYTES,
         ),
         BatchEndpoint(
             name="carts",
             credentials=wire.credentials,
-            pack=wire.pack_one("commerce", "updateCart"),
+            pack=pack_one("POST", "api", "commerce", "updateCart"),
             judge=wire.judge_in_order,
             max_bytes=wire.MAX_BYTES,
         ),
         BatchEndpoint(
             name="devices",
             credentials=wire.credentials,
-            pack=wire.pack_one("users", "registerDeviceToken"),
+            pack=pack_one("POST", "api", "users", "registerDeviceToken"),
             judge=wire.judge_in_order,
             max_bytes=wire.MAX_BYTES,
         ),
         BatchEndpoint(
             name="merge",
             credentials=wire.credentials,
-            pack=wire.pack_one("users", "merge"),
+            pack=pack_one("POST", "api", "users", "merge"),
             judge=wire.judge_in_order,
             max_bytes=wire.MAX_BYTES,
             rate_limit_per_s=wire.MERGE_RATE_PER_S,

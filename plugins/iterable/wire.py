@@ -88,11 +88,6 @@ def pack_events(payloads: Sequence[Payload], settings: Settings) -> Request:
     return _post(settings, ("events", "trackBulk"), {"events": [payload.body for payload in payloads]})
 
 
-def pack_one(*path: str) -> Callable[[Sequence[Payload], Settings], Request]:
-    """One payload to a path of its own."""
-    return lambda payloads, settings: _post(settings, path, payloads[0].body)
-
-
 def _post(settings: Settings, path: tuple[str, ...], body: Document) -> Request:
     return Request("POST", build_url(settings.api_url, "api", *path), body)
 

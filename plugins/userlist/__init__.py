@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 from plugins.userlist import events, mapping, wire
 from plugins.userlist.settings import Settings
-from router.plugin import Action, BatchEndpoint, Plugin, Skip, hookimpl
+from router.plugin import Action, BatchEndpoint, Plugin, Skip, hookimpl, pack_one
 
 
 def _endpoint(name: str) -> BatchEndpoint:
     return BatchEndpoint(
         name=name,
         credentials=wire.credentials,
-        pack=wire.pack_one(name),
+        pack=pack_one("POST", name),
         judge=wire.judge,
         max_bytes=mapping.MAX_BYTES,
         rate_limit_per_s=wire.REQUESTS_PER_S,

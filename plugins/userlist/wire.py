@@ -5,7 +5,7 @@ Source: facts/vendors/userlist.md sections 1, 2, 6 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from plugins.userlist.settings import Settings
@@ -16,9 +16,7 @@ from router.plugin import (
     Credential,
     Judgement,
     Payload,
-    Request,
     Response,
-    build_url,
     describe,
     judge_by_status,
 )
@@ -28,15 +26,6 @@ REQUESTS_PER_S: Final = 1_000 / 60
 
 def credentials(settings: Settings) -> Sequence[Credential]:
     return [Bearer(settings.push_key, scheme="Push")]
-
-
-def pack_one(path: str) -> Callable[[Sequence[Payload], Settings], Request]:
-    """The *pack* of an endpoint at *path*."""
-
-    def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
-        return Request("POST", build_url(settings.api_url, path), payloads[0].body)
-
-    return pack
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:

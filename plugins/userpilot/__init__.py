@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 from plugins.userpilot import events, mapping, wire
 from plugins.userpilot.settings import Settings
-from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, Skip, hookimpl
+from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, Skip, hookimpl, pack_one
 
 
 def _endpoint(name: str, shared_rate: str, *path: str) -> BatchEndpoint:
     return BatchEndpoint(
         name=name,
         credentials=wire.credentials,
-        pack=wire.pack_to(*path),
+        pack=pack_one("POST", "v1", *path, headers=wire.HEADERS),
         judge=wire.judge,
         are_bodies_opaque=True,
         rate_limit_per_s=wire.RATE_LIMIT_PER_S,

@@ -5,7 +5,7 @@ Source: facts/vendors/userpilot.md sections 1, 2, 6 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from plugins.userpilot.settings import Settings
@@ -23,7 +23,7 @@ from router.plugin import (
 
 RATE_LIMIT_PER_S: Final = 10.0
 """600 requests a minute for all that identifies, and as many for events."""
-_HEADERS: Final = {"X-API-Version": "2020-09-22"}
+HEADERS: Final = {"X-API-Version": "2020-09-22"}
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:
@@ -31,16 +31,7 @@ def credentials(settings: Settings) -> Sequence[Credential]:
 
 
 def check_credentials(settings: Settings) -> Request:
-    return Request("GET", build_url(settings.api_url, "v1", "validate"), headers=_HEADERS)
-
-
-def pack_to(*path: str) -> Callable[[Sequence[Payload], Settings], Request]:
-    """The *pack* of an endpoint at *path*."""
-
-    def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
-        return Request("POST", build_url(settings.api_url, "v1", *path), payloads[0].body, _HEADERS)
-
-    return pack
+    return Request("GET", build_url(settings.api_url, "v1", "validate"), headers=HEADERS)
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:

@@ -19,6 +19,7 @@ from router.plugin import (
     Response,
     Skip,
     hookimpl,
+    pack_one,
 )
 
 
@@ -43,11 +44,11 @@ PLUGIN = Plugin(
     name="Vero",
     settings=Settings,
     endpoints=(
-        _endpoint("users", wire.pack_one("POST", "users", "track")),
-        _endpoint("events", wire.pack_one("POST", "events", "track")),
-        _endpoint("tags", wire.pack_one("PUT", "users", "tags", "edit")),
+        _endpoint("users", pack_one("POST", "users", "track")),
+        _endpoint("events", pack_one("POST", "events", "track")),
+        _endpoint("tags", pack_one("PUT", "users", "tags", "edit")),
         _endpoint("subscriptions", wire.pack_subscription),
-        _endpoint("aliases", wire.pack_one("PUT", "users", "reidentify"), wire.judge_alias),
+        _endpoint("aliases", pack_one("PUT", "users", "reidentify"), wire.judge_alias),
     ),
     actions=(
         Action(

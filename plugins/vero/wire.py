@@ -6,7 +6,7 @@ Vero itself do (github.com/rudderlabs/rudder-transformer, 2026).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from plugins.vero.settings import Settings
@@ -20,9 +20,9 @@ from router.plugin import (
     Payload,
     Request,
     Response,
-    build_url,
     describe,
     judge_by_status,
+    pack_one,
 )
 
 NOT_THERE_YET_S: Final = 10.0
@@ -35,15 +35,6 @@ def credentials(settings: Settings) -> Sequence[Credential]:
 
 def requests_per_s(settings: Settings) -> float:
     return float(settings.requests_per_s)
-
-
-def pack_one(method: str, *path: str) -> Callable[[Sequence[Payload], Settings], Request]:
-    """The *pack* of an endpoint at *path*."""
-
-    def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
-        return Request(method, build_url(settings.api_url, *path), payloads[0].body)
-
-    return pack
 
 
 def pack_subscription(payloads: Sequence[Payload], settings: Settings) -> Request:

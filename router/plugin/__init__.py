@@ -42,6 +42,7 @@ from router.plugin.judging import (
 )
 from router.plugin.kept import kept_by_text
 from router.plugin.omission import has_part, left_out, make_room, without
+from router.plugin.packing import pack_one
 from router.plugin.personal import tells_person, tells_whose_name
 from router.plugin.query import without_params
 from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url
@@ -137,6 +138,7 @@ __all__ = [
     "looks_like_email",
     "make_room",
     "only_verdict",
+    "pack_one",
     "quantity_of",
     "same_name",
     "snake_case",
