@@ -24,6 +24,7 @@ from router.plugin import (
     convert,
     left_out,
     same_name,
+    without_nulls,
 )
 
 MAX_LEVELS: Final = 38
@@ -94,7 +95,7 @@ def user_table(settings: Settings) -> Table:
 def build_user(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """What the traits say of the user, who may be known by a device alone."""
     properties = operations(fields.pop("user_properties", {}).get("$set", {}))
-    fields = combined(event) | {name: value for name, value in fields.items() if value is not None}
+    fields = combined(event) | without_nulls(fields)
     if not {"city", "region", "country"}.isdisjoint(fields):
         fields.pop("ip", None)  # of a place said in part, Amplitude would take the rest from the IP address
     if properties:
@@ -106,7 +107,7 @@ def build_user(event: Event, fields: Document, settings: Settings) -> Payload | 
 
 def operations(properties: Document) -> Document:
     """``$set`` of what has a value, ``$unset`` of what is null. Properties of ordinary names must not stand beside them."""
-    written = {name: value for name, value in properties.items() if value is not None}
+    written = without_nulls(properties)
     cleared = {name: UNSET for name, value in properties.items() if value is None}
     return ({"$set": written} if written else {}) | ({"$unset": cleared} if cleared else {})
 
@@ -139,7 +140,7 @@ def build_group(event: Event, fields: Document, settings: Settings) -> Payload |
     kind, value = group_of(event, settings)
     if not value:
         return _NO_GROUP
-    fields = {name: value for name, value in fields.items() if value is not None}
+    fields = without_nulls(fields)
     made = make_payload("$groupidentify", {**fields, "groups": {kind: value}, "group_properties": properties}, "group")
     beyond = [name for name, _ in told[:-MAX_GROUP_PROPERTIES]]
     notes = left_out(beyond, f"beyond the {MAX_GROUP_PROPERTIES} properties of a group")

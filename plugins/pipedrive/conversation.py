@@ -63,7 +63,7 @@ def converse_person(body: Any, settings: Settings, warnings: list[str]) -> Said[
         person |= {} if organization_id is None else {"org_id": organization_id}
     # The email that a userId is: of a known person it is no news.
     email = body.get("emails", body["found_by"].get("email") if found is None else None)
-    for name, value, alike in (("emails", email, _to_email), ("phones", body.get("phones"), convert.to_phone)):
+    for name, value, alike in (("emails", email, convert.to_lower), ("phones", body.get("phones"), convert.to_phone)):
         if value is not None:
             person[name] = told_first(found.get(name) if found else [], value, alike)
     yield from _write("person", found, {**body, "record": person}, settings, warnings)
@@ -249,10 +249,6 @@ def told_first(held: Any, told: str, alike: Converter) -> list[Document]:
         return listed
     first = {**(mine or {"value": told, "label": "work"}), "primary": True}
     return [first, *({**each, "primary": False} for each in listed if each is not mine)]
-
-
-def _to_email(value: str) -> str:
-    return value.strip().lower()
 
 
 def refused_names(sent: Document, response: Response) -> set[str]:

@@ -26,6 +26,7 @@ from router.plugin import (
     canonical_trait,
     convert,
     looks_like_email,
+    without_nulls,
 )
 
 _NAME_OF_NAMELESS: Final = "name_if_new"
@@ -121,7 +122,7 @@ def build_person(event: Event, fields: Document, settings: Settings) -> Payload 
     """The person and what they are found by; what only a new one gets; the email and the phone, which are put among those that
     a known one has; the organization that their company becomes."""
     custom: Document = fields.pop("custom_fields", {})
-    told = _without_nulls(fields)
+    told = without_nulls(fields)
     told_lists: Document = {name: told.pop(name) for name in ("emails", "phones") if name in told}
     found_by = _found_by(event, custom.get(settings.person_id_field), told_lists.get("emails"))
     if not found_by:
@@ -132,7 +133,7 @@ def build_person(event: Event, fields: Document, settings: Settings) -> Payload 
     if_new = {"name": name[:MAX_TEXT] or found_by.get("email") or found_by["id"], **_only_if_new(told, settings)}
     if settings.label_ids:
         if_new["label_ids"] = list(settings.label_ids)
-    company = _without_nulls(told.pop("org_id", {}))
+    company = without_nulls(told.pop("org_id", {}))
     body: Document = {"record": told | _custom(custom), "found_by": found_by, "if_new": if_new, **told_lists}
     if company:
         id = company.pop("id", "")
@@ -148,7 +149,7 @@ def build_organization(event: Event, fields: Document, settings: Settings) -> Pa
     group_id = custom.get(settings.organization_id_field) or fields.pop(_NAME_OF_NAMELESS, None)
     if group_id is None:
         return Skip(f"the call names no group, or one by more than {MAX_TEXT} characters")
-    body = _organization(_without_nulls(fields), custom, group_id, settings)
+    body = _organization(without_nulls(fields), custom, group_id, settings)
     body["member"] = _found_by(event, member.get("id"), member.get("email"))
     return Payload(body, key=event.message_id)
 
@@ -187,7 +188,7 @@ def _organization(told: Document, custom: Document, name_if_new: str, settings: 
 def _only_if_new(told: Document, settings: Settings) -> Document:
     """What a record has from its first day on, taken out of what is *told*."""
     add_time = told.pop("add_time", None)
-    return _without_nulls({"add_time": add_time, "owner_id": settings.owner_id, "visible_to": settings.visible_to})
+    return without_nulls({"add_time": add_time, "owner_id": settings.owner_id, "visible_to": settings.visible_to})
 
 
 def _found_by(event: Event, user_id: str | None, email: str | None) -> Document:
@@ -199,8 +200,3 @@ def _found_by(event: Event, user_id: str | None, email: str | None) -> Document:
 
 def _custom(values: Document) -> Document:
     return {"custom_fields": values} if values else {}
-
-
-def _without_nulls(fields: Document) -> Document:
-    """*fields* without those that a null would not clear."""
-    return {name: value for name, value in fields.items() if value is not None}

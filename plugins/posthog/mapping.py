@@ -23,6 +23,7 @@ from router.plugin import (
     Values,
     convert,
     same_name,
+    without_nulls,
 )
 
 _SET: Final = "properties.$set"
@@ -76,7 +77,7 @@ def build_person(event: Event, fields: Document, settings: Settings) -> Payload 
     """``$identify`` of a user, ``$set`` of somebody anonymous where everybody has a profile."""
     if settings.person_profiles == "never":
         return Skip("nobody has a profile (setting person_profiles)")
-    properties = {name: value for name, value in fields.get("properties", {}).items() if value is not None}
+    properties = without_nulls(fields.get("properties", {}))
     fields["properties"] = properties
     _clear(properties)
     has_traits = not {"$set", "$set_once", "$unset"}.isdisjoint(properties)

@@ -25,6 +25,7 @@ from router.plugin import (
     left_out,
     make_room,
     snake_case,
+    without_nulls,
 )
 
 MAX_BYTES: Final = 100_000
@@ -105,8 +106,8 @@ COMPANY: Final = Table(
 
 def build_user(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """What an identify says of the person and their company. A userId that is an email is theirs if the call tells none."""
-    company = _without_nulls(fields.pop("company", {}))
-    body = _without_nulls(fields)
+    company = without_nulls(fields.pop("company", {}))
+    body = without_nulls(fields)
     if "email" not in body and event.user_id:
         with suppress(ValueError):
             body["email"] = convert.to_email(event.user_id)
@@ -132,12 +133,7 @@ def build_company(event: Event, fields: Document, settings: Settings) -> Payload
     if not event.group_id:
         return Skip("the call names no group")
     user = fields.pop("user", None)
-    return sized(_without_nulls(fields) | ({"relationships": [{"user": user}]} if user else {}))
-
-
-def _without_nulls(fields: Document) -> Document:
-    """*fields* without those that are null, which nothing but a property may be."""
-    return {name: value for name, value in fields.items() if value is not None}
+    return sized(without_nulls(fields) | ({"relationships": [{"user": user}]} if user else {}))
 
 
 def sized(body: Document) -> Payload:

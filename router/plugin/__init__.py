@@ -41,7 +41,7 @@ from router.plugin.judging import (
     only_verdict,
 )
 from router.plugin.kept import kept_by_text
-from router.plugin.omission import has_part, left_out, make_room, without
+from router.plugin.omission import has_part, left_out, make_room, without, without_nulls
 from router.plugin.packing import pack_one
 from router.plugin.personal import tells_person, tells_whose_name
 from router.plugin.query import without_params
@@ -149,6 +149,7 @@ __all__ = [
     "view_name",
     "without",
     "without_email",
+    "without_nulls",
     "without_params",
     "worth_of",
     "worth_of_one",

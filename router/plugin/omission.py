@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,11 @@ def left_out(names: Iterable[str], because: str) -> tuple[str, ...]:
     characters; none if *names* is empty."""
     listed = ", ".join(names)
     return (f"{because}; left out: {listed}"[:300],) if listed else ()
+
+
+def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """*fields* less those that are null, for where a vendor takes none; what lies within them stays."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def make_room(body: dict[str, Any], part: str, most_bytes: int) -> list[str]:
