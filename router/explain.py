@@ -33,7 +33,7 @@ from router.plugin import (
     Step,
 )
 from router.plugin.credential import with_field, with_path
-from router.plugin.request import encode_form, set_content_type, set_encoding
+from router.plugin.request import encode_body, set_content_type, set_encoding
 from router.plugin_calls import CredentialsFailed
 
 HIDDEN = "********"
@@ -219,8 +219,8 @@ def _show(request: Request, destination: Destination, action: Action, told: Coll
             url = with_path(url, HIDDEN)
         if isinstance(credential, BodyField):
             body = with_field(body, credential.path.split("."), HIDDEN)
-    if request.form and body is not None:
-        encode_form(body)  # raises for a body that could not be sent either
+    if body is not None:
+        encode_body(body, request)  # raises for a body that could not be sent either
     return {"method": method, "url": url, "headers": headers, "body": body}
 
 

@@ -431,6 +431,13 @@ BROKEN = [
         {},
     ),
     (
+        "lines of one object",
+        with_request(lambda p, s: Request("POST", s.api_url, {"n": "1"}, lines=True)),
+        "requests_can_be_sent",
+        (TRACK,),
+        {},
+    ),
+    (
         "sends one of a batch",
         with_request(lambda p, s: Request("POST", s.api_url, p[0].body)),
         "a_request_carries_all_its_payloads",

@@ -140,7 +140,18 @@ def set_encoding(headers: dict[str, str], request: Request) -> None:
         headers["Content-Encoding"] = "gzip"
 
 
-def encode_lines(items: Any) -> bytes:
+def encode_body(json: Any, request: Request) -> bytes:
+    """*json*, the body of *request* with all that was added to it, in the form that the request asks for.
+
+    Raises:
+        ValueError: it can't have that form.
+    """
+    if request.form:
+        return encode_form(json)
+    return _encode_lines(json) if request.lines else orjson.dumps(json)
+
+
+def _encode_lines(items: Any) -> bytes:
     """Each of *items* as one line of JSON.
 
     Raises:

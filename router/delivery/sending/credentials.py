@@ -6,7 +6,6 @@ import gzip
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
 from yarl import URL
 
 from router.delivery.sending.send import CredentialsRefused
@@ -27,7 +26,7 @@ from router.plugin import (
     SigV4,
 )
 from router.plugin.credential import basic_token, encode_path, with_field, with_path
-from router.plugin.request import encode_form, encode_lines, set_content_type, set_encoding
+from router.plugin.request import encode_body, set_content_type, set_encoding
 
 
 def add_credentials(
@@ -68,7 +67,7 @@ def add_credentials(
                 signers.append(credential)
     body = None
     if json is not None:
-        body = encode_form(json) if request.form else encode_lines(json) if request.lines else orjson.dumps(json)
+        body = encode_body(json, request)
         set_content_type(headers, request)
         if request.gzip:
             body = gzip.compress(body, compresslevel=1, mtime=0)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from router.event import Event
 from router.origin import origin_of
-from router.plugin.request import encode_form
+from router.plugin.request import encode_body
 from router.testing.contract.each_sample import every_sample, for_each
 from router.testing.contract.plugin_under_test import PluginUnderTest
 from router.testing.rehearsal import Rehearsal, Sent, at_base_url
@@ -29,7 +29,7 @@ class AddressesContract(PluginUnderTest):
             assert _ENCODED.fullmatch(request.url), f"{sent.action}: {request.url!r} is not percent-encoded"
             broken = [name for name, value in request.headers.items() if _LINE_BREAK.search(name + value)]
             assert not broken, f"{sent.action}: headers with line breaks: {broken}"
-            assert not request.form or encode_form(request.json)
+            assert request.json is None or encode_body(request.json, request)
 
     @for_each({ascii(id)[:40]: id for id in HOSTILE_IDS})
     def test_ids_cannot_move_a_request(self, id: str) -> None:
