@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 from structlog.testing import capture_logs
@@ -129,6 +130,7 @@ def test_a_call_that_can_not_be_broken_off_is_told_of_while_it_lasts(guard: Guar
     """A call in C that hears no signal. What follows when it does come back is as ever."""
     told_within: list[float] = []
     guard.on_held_up = lambda what, seconds, is_broken_off: told_within.append(seconds)
+    _rounds()
     began = time.monotonic()
 
     with capture_logs() as logs, pytest.raises(PluginStuck):
@@ -142,13 +144,23 @@ def test_a_call_that_can_not_be_broken_off_is_told_of_while_it_lasts(guard: Guar
     assert "_compute_for_seconds" in line["where"][-1]
 
 
-def _compute_for_seconds() -> None:
-    rounds, spent_s = 1_000, 0.0  # so few that even a busy machine is not held up by the first ones
-    while spent_s < 2 * HANG_S:
-        rounds = int(rounds * max(2.0, 4.0 * HANG_S / spent_s)) if spent_s else rounds
-        began = time.thread_time()  # what others take of the core meanwhile would make the next ones too few
+@cache
+def _rounds() -> int:
+    """How many make a call that lasts for twice as long as one may hang.
+
+    Counted before the calls that are timed: a busy machine could hold one up between two attempts, and it would be broken off.
+    """
+    rounds, spent_s = 1_000, 0.0
+    while spent_s < HANG_S / 10:
+        rounds *= 2
+        began = time.thread_time()
         hashlib.pbkdf2_hmac("sha256", b"", b"", rounds)
         spent_s = time.thread_time() - began
+    return int(rounds * 2 * HANG_S / spent_s)
+
+
+def _compute_for_seconds() -> None:
+    hashlib.pbkdf2_hmac("sha256", b"", b"", _rounds())
 
 
 def test_a_hang_that_can_not_be_noted_does_not_end_the_alarm() -> None:
@@ -159,6 +171,7 @@ def test_a_hang_that_can_not_be_noted_does_not_end_the_alarm() -> None:
     assert alarm.set()
     try:
         guard = Guard("crm", "acme", str)
+        _rounds()
         for _ in range(2):
             with pytest.raises(PluginStuck):
                 guard.run("judge", _compute_for_seconds)
