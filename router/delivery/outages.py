@@ -88,9 +88,5 @@ class Outages:
             self._logger.info("destination delivers again")
 
     def has_delivered_since_it_failed(self, transit: Transit) -> bool:
-        """Whether the vendor was well at some time after the event's first failure. Told by the clock that never jumps, since
-        the wall clock may have been set."""
-        if self._delivered is None:
-            return False
-        delivered_s = self._clock.now() - (self._clock.monotonic() - self._delivered)
-        return delivered_s > self._windows.first_failure(transit)
+        """Whether the vendor was well at some time after the event's first failure."""
+        return self._delivered is not None and self._windows.began_before(transit, self._delivered)

@@ -23,6 +23,8 @@ class RetryWindows:
         """*still_since_s*: since when they stand still, in Unix seconds, where the last run ended in a block."""
         self.still_since_s = still_since_s
         """None while they go on."""
+        self._set_while_still_s = 0.0
+        """By how much the clock was set since they stand still, which the noted times do not follow."""
         self._ledger = ledger
         self._clock = clock
         self._jumps = Jumps(clock)
@@ -52,6 +54,11 @@ class RetryWindows:
         tries = self._ledger.tries.get(transit.place)
         return tries.first_s if tries else self._clock.now()
 
+    def began_before(self, transit: Transit, monotonic_s: float) -> bool:
+        """Whether the event had failed by the time *monotonic_s* of the clock that never jumps."""
+        first_s = self.first_failure(transit)
+        return first_s < self._clock.now() - self._set_while_still_s - (self._clock.monotonic() - monotonic_s)
+
     def is_over(self, transit: Transit) -> bool:
         """Whether the event has been tried for long enough."""
         tried_for_s = self._clock.now() - self.first_failure(transit)
@@ -62,6 +69,7 @@ class RetryWindows:
         self._follow_clock()
         if self.still_since_s is None:
             self.still_since_s = self._clock.now()
+            self._set_while_still_s = 0.0
 
     def go_on(self) -> None:
         """Let them go on, if they stand still."""
@@ -69,6 +77,7 @@ class RetryWindows:
         if self.still_since_s is not None:
             self._pass_over(self._clock.now() - self.still_since_s)
             self.still_since_s = None
+            self._set_while_still_s = 0.0
 
     def halted(self, seconds: float) -> None:
         """The plugin was stopped for *seconds*, which do not count either."""
@@ -84,5 +93,7 @@ class RetryWindows:
         """When the clock was set, move the noted times along with it. While they stand still these stay: none of that time
         counts anyway."""
         jump_s = self._jumps.take()
-        if jump_s and self.still_since_s is None:
+        if self.still_since_s is not None:
+            self._set_while_still_s += jump_s
+        elif jump_s:
             self._pass_over(jump_s)

@@ -709,7 +709,7 @@ async def test_row_24_a_clock_that_was_set_while_the_router_was_stopped_leaves_a
 async def test_a_retry_window_that_begins_in_a_block_is_no_longer_than_others(
     harness: Harness, is_replay: bool
 ) -> None:
-    """A probe that gets no answer is a first try, and does not end the block."""
+    """A probe that gets no answer is a first try. The clock may be set meanwhile."""
     harness.options = replace(harness.options, retry_for_s=WINDOW_S)
     status = 200 if is_replay else 401
     harness.vendor.script = lambda request: Response(status)
@@ -722,7 +722,10 @@ async def test_a_retry_window_that_begins_in_a_block_is_no_longer_than_others(
     await harness.until(lambda: harness.worker.pace.is_blocked)
     harness.clock.wall_s += 30 * DAY_S
     status = 503
-    await harness.until(lambda: harness.worker.pace.state == "throttled")
+    before = len(harness.vendor.requests)
+    await harness.until(lambda: len(harness.vendor.requests) > before + 10)
+    assert harness.worker._windows.still_since_s, "a probe without an answer does not end the block"
+    assert count_dead(harness) == 0, "that an event got through before the block does not make this one to blame"
 
     harness.worker._outages.end()
     before = len(harness.vendor.requests)
