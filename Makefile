@@ -65,10 +65,14 @@ generate: $(VENV)/.installed-dev ## Rewrite what is generated from the plugins' 
 clean:
 	rm -rf $(VENV) var
 
+# The pip that comes with an older Python would do, and takes twice as long to choose among the versions there are.
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; $(PYTHON) is older. Try: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	-$(PIP) install -q --no-compile pip==26.3
+
+$(VENV)/.installed $(VENV)/.installed-dev: export PYTHONWARNINGS := ignore:Editable installation
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install -q -c constraints.txt -e .
