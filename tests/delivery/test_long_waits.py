@@ -19,6 +19,7 @@ from router.event import Document, Event
 from router.plugin import ConversationEndpoint, Endpoint, Payload, Plugin, Response
 from tests.delivery.harness import Harness, Settings, batches, plugin
 from tests.delivery.jobs.test_jobs import add_job, finish
+from tests.delivery.simulated import SimulatedClock, simulate
 from tests.delivery.test_watchdog import watch
 
 LONG_S = 60.0
@@ -166,30 +167,39 @@ def taken_by_the_hour() -> Plugin:
     return replace(made, actions=tuple(replace(action, build=hour_of) for action in made.actions))
 
 
-async def test_what_has_waited_as_long_as_it_may_does_not_wait_anew_for_each_batch_before_it(harness: Harness) -> None:
+def test_what_has_waited_as_long_as_it_may_does_not_wait_anew_for_each_batch_before_it(tmp_path: Path) -> None:
     """Else after a night's outage each hour of it would take another minute, although nothing more can come for it."""
-    harness.clock.speed = 100.0
-    harness.plugin = taken_by_the_hour()
-    harness.options = DeliveryOptions(concurrency=1)
-    add(harness, 10)
-    began_s = harness.clock.monotonic()
-    await harness.open()
 
-    await harness.until_settled()
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path, options=DeliveryOptions(concurrency=1))
+        harness.clock = clock  # type: ignore[assignment]
+        harness.plugin = taken_by_the_hour()
+        add(harness, 10)
+        await harness.open()
 
-    assert [len(request) for request in harness.vendor.requests] == [1] * 10
-    assert LONG_S <= harness.clock.monotonic() - began_s < 3 * LONG_S
+        await clock.sleep(LONG_S - 1.0)
+        assert harness.vendor.requests == []
+        await clock.sleep(10.0)
+        assert [len(request) for request in harness.vendor.requests] == [1] * 10
+        await harness.close()
+
+    simulate(play)
 
 
-async def test_a_try_that_is_due_does_not_wait_for_the_batch_to_fill_once_more(harness: Harness) -> None:
-    harness.clock.speed = 100.0
-    harness.options = DeliveryOptions(backoff=Backoff(0.5, 4.0, 4.0), concurrency=1)
-    harness.vendor.script = lambda request: Response(200 if len(harness.vendor.requests) > 3 else 429)
-    add(harness, 1)
-    began_s = harness.clock.monotonic()
-    await harness.open()
+def test_a_try_that_is_due_does_not_wait_for_the_batch_to_fill_once_more(tmp_path: Path) -> None:
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path, options=DeliveryOptions(backoff=Backoff(0.5, 4.0, 4.0), concurrency=1))
+        harness.clock = clock  # type: ignore[assignment]
+        harness.plugin = taken_by_the_hour()
+        harness.vendor.script = lambda request: Response(200 if len(harness.vendor.requests) > 3 else 429)
+        add(harness, 1)
+        await harness.open()
 
-    await harness.until_settled()
+        await clock.sleep(LONG_S - 1.0)
+        assert harness.vendor.requests == []
+        await clock.sleep(20.0)
+        assert len(harness.vendor.requests) == 4
+        assert harness.books.delivered == 1
+        await harness.close()
 
-    assert len(harness.vendor.requests) == 4
-    assert harness.clock.monotonic() - began_s < 1.8 * LONG_S
+    simulate(play)
