@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from plugins.intercom.settings import Settings
 from router.plugin import (
+    NESTED_TRAITS,
     Custom,
     Document,
     Event,
@@ -25,6 +26,7 @@ from router.plugin import (
     left_out,
     looks_like_email,
     same_name,
+    snake_case,
     view_name,
 )
 
@@ -108,17 +110,7 @@ def contact_table(settings: Settings) -> Table:
             ),
             Field(("traits.ownerId", "traits.owner_id"), "contact.owner_id", convert.to_integer),
             Trait("role", "contact.role", to_role),
-            *(
-                Trait(f"address.{part}", f"{_AT}.address_{name}", convert.to_text)
-                for part, name in (
-                    ("city", "city"),
-                    ("country", "country"),
-                    ("postalCode", "postal_code"),
-                    ("state", "state"),
-                    ("street", "street"),
-                )
-            ),
-            Trait("address", f"{_AT}.address", note="an address given as text, and whatever else is in it"),
+            *_address(_AT),
             Trait("birthday", f"{_AT}.birthday", convert.to_unix_seconds),
             Trait("age", f"{_AT}.age", convert.to_number),
             *same_name("description", "gender", "title", "username", "website", at=_AT),
@@ -142,6 +134,17 @@ def to_role(value: Any) -> str:
     return str(value)
 
 
+def _address(at: str) -> tuple[Field, ...]:
+    """Rows for an address, of a contact or of a company."""
+    return (
+        *(
+            Trait(f"address.{part}", f"{at}.address_{snake_case(part)}", convert.to_text)
+            for part in NESTED_TRAITS["address"]
+        ),
+        Trait("address", f"{at}.address", note="an address given as text, and whatever else is in it"),
+    )
+
+
 def _company_extras(prefix: str) -> tuple[Field, ...]:
     return (
         Field((f"{prefix}createdAt", f"{prefix}created_at"), "company.remote_created_at", convert.to_unix_seconds),
@@ -159,7 +162,7 @@ COMPANY: Final = Table(
         Field(("traits.employees", "traits.employee_count", "traits.size"), "company.size", convert.to_integer),
         Trait("plan", "company.plan", convert.to_text),
         *_company_extras("traits."),
-        Trait("address", "company.custom_attributes.address"),
+        *_address("company.custom_attributes"),
         *same_name("avatar", "description", "email", "phone", at="company.custom_attributes"),
     ),
     custom=(Custom("traits", at="company.custom_attributes", rename=attribute_name, forbidden=COMPANY_READ_ONLY),),

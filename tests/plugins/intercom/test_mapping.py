@@ -312,7 +312,7 @@ def test_all_group_traits_arrive() -> None:
         "plan": "gold",
         "website": "https://example.test",
         "monthly_spend": 900.4,
-        "address": {"city": "London"},
+        "address": {"city": "London", "postalCode": "W1J"},
         "avatar": "https://example.test/a.png",
         "description": "Makers",
         "email": "hello@example.test",
@@ -332,6 +332,7 @@ def test_all_group_traits_arrive() -> None:
             "monthly_spend": 900,
             "custom_attributes": {
                 "address_city": "London",
+                "address_postal_code": "W1J",
                 "avatar": "https://example.test/a.png",
                 "description": "Makers",
                 "email": "hello@example.test",
