@@ -1,6 +1,6 @@
 """Events to contacts, companies and events of Intercom.
 
-Source: facts/vendors/intercom.md sections 3 to 6.
+Source: facts/vendors/intercom.md sections 3 to 6; facts/event-spec.md section 4, track (revenue).
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from router.plugin import (
     Skip,
     Table,
     Trait,
+    complete_value,
     convert,
     has_odd_currency,
     left_out,
     looks_like_email,
     same_name,
     snake_case,
+    spelt_alike,
     view_name,
 )
 
@@ -63,6 +65,8 @@ _MAX_MONTHLY_SPEND = 2_147_483_647
 _FORBIDDEN_SIGNS = re.compile(r"[^\w\- €$£¥]|\$", re.ASCII)
 _CURRENCY = re.compile("[A-Za-z]{3}")
 _AT = "contact.custom_attributes"
+_ORDERS: Final = frozenset({"ordercompleted", "completedorder"})
+"""By `spelt_alike`."""
 
 
 def attribute_name(name: str) -> str | None:
@@ -249,11 +253,22 @@ def build_event(event: Event, fields: Document, settings: Settings) -> Payload |
     if "event_name" not in fields:
         return Skip("the event has no name")
     metadata: Document = dict(fields.get("metadata", {}))
+    if spelt_alike(event.event) in _ORDERS:
+        _complete_revenue(event, fields)
     if "revenue" in fields:
         metadata = {"revenue": _revenue(event, fields)} | metadata
     elif "currency" in fields:
         metadata["currency"] = fields["currency"]
     return _event(event, fields["event_name"], fields, metadata, settings)
+
+
+def _complete_revenue(event: Event, fields: Document) -> None:
+    """The revenue of an order that tells of its money as a total, or by its products alone."""
+    told: Document = {"value": fields["revenue"] / 100} if "revenue" in fields else {}
+    complete_value(told, event.properties.get("total"), event.properties.get("products"))
+    if "value" in told:
+        with suppress(ValueError):  # more than cents can hold
+            fields["revenue"] = convert.to_cents(told["value"])
 
 
 def _revenue(event: Event, fields: Document) -> Document | float:
