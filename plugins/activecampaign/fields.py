@@ -15,15 +15,17 @@ MAX_TAGS: Final = 10
 
 
 def to_field_text(value: Any) -> str:
-    """Text; a list of scalars as ``||one||two||``, booleans, numbers and objects as JSON."""
-    if isinstance(value, list) and value and not any(isinstance(item, dict | list | None) for item in value):
-        return to_options(value)
+    """Text; a list of scalars as ``||one||two||``, an empty one as an empty text; booleans, numbers and objects as JSON."""
+    if isinstance(value, list) and not any(isinstance(item, dict | list | None) for item in value):
+        return to_options(value) if value else ""
     return convert.to_json_text(value)
 
 
 def to_options(value: Any) -> str:
-    """``||sms||email||``, the options that are ticked; one text is one option."""
+    """``||sms||email||``, the options that are ticked; one text is one option. There is no word for none."""
     options = value if isinstance(value, list) else [value]
+    if not options:
+        raise ValueError("expected at least one option")
     return "||" + "||".join(convert.to_text(option).replace("||", "|") for option in options) + "||"
 
 

@@ -5,6 +5,7 @@ Source: facts/vendors/braze.md section 4 (attributes) and section 5 (group).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 from plugins.braze.identity import (
@@ -33,6 +34,7 @@ from router.plugin import (
     Values,
     convert,
     left_out,
+    looks_like_email,
     make_room,
     snake_case,
 )
@@ -144,12 +146,15 @@ def group_table(settings: Settings) -> Table:
 
 
 def build_attributes(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    """What an identify says of the person."""
+    """What an identify says of the person. A userId that is an email is theirs if the call tells none."""
     identifier = who(event, settings)
     if identifier is None:
         return why_nobody(event)
     if len(fields.get("current_location", ())) < 2:
         fields.pop("current_location", None)
+    if "email" not in fields and event.user_id and looks_like_email(event.user_id):
+        with suppress(ValueError):  # longer than an attribute
+            fields["email"] = _EMAIL(event.user_id)
     _place_country(fields)
     if fields.get("address", "") is None:
         fields = {"country": None, "address_country": None} | fields  # the trait `country` is in one of them

@@ -18,7 +18,7 @@ from plugins.customerio.attribute import (
     short_value,
 )
 from plugins.customerio.settings import Settings
-from router.plugin import NESTED_TRAITS, Converter, Custom, Field, Table, Trait, Values, camel_case, convert, snake_case
+from router.plugin import NESTED_TRAITS, Converter, Custom, Field, Table, Trait, Values, convert, snake_case
 
 _CLEARS = Values(null="clear")
 
@@ -138,7 +138,7 @@ class _Rows:
 
     def __init__(self, at: str, settings: Settings) -> None:
         self._at = at
-        self._spell: Callable[[str], str] = snake_case if settings.trait_case == "snake" else camel_case
+        self._spell: Callable[[str], str] = snake_case if settings.trait_case == "snake" else str
 
     def __call__(self, name: str, converter: Converter = short_value) -> Field:
         return Trait(name, to=f"{self._at}.{self._spell(name)}", convert=converter)

@@ -1,6 +1,6 @@
 """Events to contacts, companies and events of Intercom.
 
-Source: facts/vendors/intercom.md sections 3 to 6.
+Source: facts/vendors/intercom.md sections 3 to 6; facts/event-spec.md section 4, track (revenue).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from plugins.intercom.settings import Settings
 from router.plugin import (
+    NESTED_TRAITS,
     Custom,
     Document,
     Event,
@@ -20,11 +21,14 @@ from router.plugin import (
     Skip,
     Table,
     Trait,
+    complete_value,
     convert,
     has_odd_currency,
     left_out,
     looks_like_email,
     same_name,
+    snake_case,
+    spelt_alike,
     view_name,
 )
 
@@ -61,6 +65,8 @@ _MAX_MONTHLY_SPEND = 2_147_483_647
 _FORBIDDEN_SIGNS = re.compile(r"[^\w\- €$£¥]|\$", re.ASCII)
 _CURRENCY = re.compile("[A-Za-z]{3}")
 _AT = "contact.custom_attributes"
+_ORDERS: Final = frozenset({"ordercompleted", "completedorder"})
+"""By `spelt_alike`."""
 
 
 def attribute_name(name: str) -> str | None:
@@ -108,17 +114,7 @@ def contact_table(settings: Settings) -> Table:
             ),
             Field(("traits.ownerId", "traits.owner_id"), "contact.owner_id", convert.to_integer),
             Trait("role", "contact.role", to_role),
-            *(
-                Trait(f"address.{part}", f"{_AT}.address_{name}", convert.to_text)
-                for part, name in (
-                    ("city", "city"),
-                    ("country", "country"),
-                    ("postalCode", "postal_code"),
-                    ("state", "state"),
-                    ("street", "street"),
-                )
-            ),
-            Trait("address", f"{_AT}.address", note="an address given as text, and whatever else is in it"),
+            *_address(_AT),
             Trait("birthday", f"{_AT}.birthday", convert.to_unix_seconds),
             Trait("age", f"{_AT}.age", convert.to_number),
             *same_name("description", "gender", "title", "username", "website", at=_AT),
@@ -142,6 +138,17 @@ def to_role(value: Any) -> str:
     return str(value)
 
 
+def _address(at: str) -> tuple[Field, ...]:
+    """Rows for an address, of a contact or of a company."""
+    return (
+        *(
+            Trait(f"address.{part}", f"{at}.address_{snake_case(part)}", convert.to_text)
+            for part in NESTED_TRAITS["address"]
+        ),
+        Trait("address", f"{at}.address", note="an address given as text, and whatever else is in it"),
+    )
+
+
 def _company_extras(prefix: str) -> tuple[Field, ...]:
     return (
         Field((f"{prefix}createdAt", f"{prefix}created_at"), "company.remote_created_at", convert.to_unix_seconds),
@@ -159,7 +166,7 @@ COMPANY: Final = Table(
         Field(("traits.employees", "traits.employee_count", "traits.size"), "company.size", convert.to_integer),
         Trait("plan", "company.plan", convert.to_text),
         *_company_extras("traits."),
-        Trait("address", "company.custom_attributes.address"),
+        *_address("company.custom_attributes"),
         *same_name("avatar", "description", "email", "phone", at="company.custom_attributes"),
     ),
     custom=(Custom("traits", at="company.custom_attributes", rename=attribute_name, forbidden=COMPANY_READ_ONLY),),
@@ -246,11 +253,22 @@ def build_event(event: Event, fields: Document, settings: Settings) -> Payload |
     if "event_name" not in fields:
         return Skip("the event has no name")
     metadata: Document = dict(fields.get("metadata", {}))
+    if spelt_alike(event.event) in _ORDERS:
+        _complete_revenue(event, fields)
     if "revenue" in fields:
         metadata = {"revenue": _revenue(event, fields)} | metadata
     elif "currency" in fields:
         metadata["currency"] = fields["currency"]
     return _event(event, fields["event_name"], fields, metadata, settings)
+
+
+def _complete_revenue(event: Event, fields: Document) -> None:
+    """The revenue of an order that tells of its money as a total, or by its products alone."""
+    told: Document = {"value": fields["revenue"] / 100} if "revenue" in fields else {}
+    complete_value(told, event.properties.get("total"), event.properties.get("products"))
+    if "value" in told:
+        with suppress(ValueError):  # more than cents can hold
+            fields["revenue"] = convert.to_cents(told["value"])
 
 
 def _revenue(event: Event, fields: Document) -> Document | float:

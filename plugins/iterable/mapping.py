@@ -23,6 +23,7 @@ from router.plugin import (
     Values,
     app_platform,
     convert,
+    looks_like_email,
     spelt_alike,
 )
 
@@ -121,8 +122,11 @@ DEVICE: Final = Table((Field("context.device.token", "token", convert.text_only)
 
 
 def build_user(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    """What an identify says of the person."""
-    return _update(event, fields.get(_AT, {}), settings)
+    """What an identify says of the person. A userId that is an email is theirs if the call tells none."""
+    data: Document = fields.get(_AT, {})
+    if settings.identity != "email" and event.user_id and looks_like_email(event.user_id):
+        data.setdefault("email", event.user_id.lower())
+    return _update(event, data, settings)
 
 
 def build_group(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

@@ -92,7 +92,7 @@ GROUP: Final = Table(
         Trait("createdAt", f"{_TAGS}.group_created_at", to_time_tag),
         *(_tag(name, "group_") for name in ("name", "industry", "employees", "plan", "description", "email", "phone")),
         *(_tag(name, "group_") for name in ("website", "avatar", "address")),
-        *(Trait(f"address.{part}", f"{_TAGS}.group_address_{part}") for part in NESTED_TRAITS["address"]),
+        *(Trait(f"address.{part}", f"{_TAGS}.group_address_{snake_case(part)}") for part in NESTED_TRAITS["address"]),
     ),
     (Custom("traits", at=_TAGS, rename=group_tag),),
     _VALUES,

@@ -33,7 +33,8 @@ def to_state_code(value: Any) -> str:
 
 
 def to_value(value: Any) -> Any:
-    """Text, numbers, booleans as they are; a list of texts as ``a;b`` (a multi-select picklist); all else as JSON in a text."""
-    if isinstance(value, list) and value and all(isinstance(item, str) and ";" not in item for item in value):
+    """Text, numbers, booleans as they are; a list of texts as ``a;b`` (a multi-select picklist), an empty one as an empty text;
+    all else as JSON in a text."""
+    if isinstance(value, list) and all(isinstance(item, str) and ";" not in item for item in value):
         return ";".join(value)
     return convert.to_json_text(value) if isinstance(value, dict | list) else value

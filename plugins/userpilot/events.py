@@ -1,6 +1,6 @@
 """Track, page and screen calls.
 
-Source: facts/vendors/userpilot.md section 5.
+Source: facts/vendors/userpilot.md sections 5 and 6 (age).
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from typing import Final
 from plugins.userpilot.mapping import ANONYMOUS, USER_ID
 from plugins.userpilot.metadata import OF_EVENTS, to_plain
 from plugins.userpilot.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, view_name
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, view_name
+
+MAX_AGE_S: Final = 86_400
+"""Userpilot takes every event as of now, so one that came later than this is none for it. The length is our choice."""
 
 
 def _table(rows: Sequence[Field] = ()) -> Table:
@@ -32,18 +35,20 @@ VIEW: Final = _table(
 
 
 def build_track(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    return _make((event.event or "").strip(), fields)
+    return _make((event.event or "").strip(), event, fields)
 
 
 def build_view(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     if not settings.track_pages:
         return Skip("pages and screens are not sent (setting track_pages)")
-    return _make(view_name(event), fields)
+    return _make(view_name(event), event, fields)
 
 
-def _make(name: str, fields: Document) -> Payload | Skip:
+def _make(name: str, event: Event, fields: Document) -> Payload | Skip:
     if "user_id" not in fields:
         return ANONYMOUS
     if not name:
         return Skip("a track call without an event name")
+    if convert.to_unix_seconds(event.received_at) - convert.to_unix_seconds(event.timestamp) > MAX_AGE_S:
+        return Skip("it came more than a day late, and Userpilot would take it as of now")
     return Payload({"event_name": name, **fields})

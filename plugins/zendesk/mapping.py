@@ -23,6 +23,7 @@ from router.plugin import (
     convert,
     looks_like_email,
     same_name,
+    snake_case,
 )
 
 MAX_EXTERNAL_ID: Final = 255
@@ -59,6 +60,18 @@ def to_domains(value: Any) -> list[str]:
 
 # --- tables ---
 
+
+def _address(at: str) -> tuple[Field, ...]:
+    """Rows for an address, of a user or of an organization."""
+    return (
+        *(
+            Trait(f"address.{part}", f"{at}.address_{snake_case(part)}", convert.to_text)
+            for part in NESTED_TRAITS["address"]
+        ),
+        Trait("address", f"{at}.address", note="an address given as text, and whatever else is in it"),
+    )
+
+
 USER: Final = Table(
     (
         Field("userId", "user.external_id", to_external_id),
@@ -73,17 +86,7 @@ USER: Final = Table(
         Trait("timezone", "user.time_zone", convert.text_only),
         Trait("locale", "user.locale", convert.text_only),
         Trait("tags", "user.tags", to_tags),
-        *(
-            Trait(f"address.{part}", f"{_USER_FIELDS}.address_{name}", convert.to_text)
-            for part, name in (
-                ("street", "street"),
-                ("city", "city"),
-                ("state", "state"),
-                ("postalCode", "postal_code"),
-                ("country", "country"),
-            )
-        ),
-        Trait("address", f"{_USER_FIELDS}.address", note="an address given as text, and whatever else is in it"),
+        *_address(_USER_FIELDS),
         Trait("age", f"{_USER_FIELDS}.age", convert.to_number),
         Trait("birthday", f"{_USER_FIELDS}.birthday", convert.to_date),
         Trait("createdAt", f"{_USER_FIELDS}.created_at", convert.to_date),
@@ -106,7 +109,8 @@ ORGANIZATION: Final = Table(
         Trait("description", "organization.details", convert.to_text),
         Trait("tags", "organization.tags", to_tags),
         Trait("createdAt", f"{_ORGANIZATION_FIELDS}.created_at", convert.to_date),
-        *same_name("address", "avatar", "email", "employees", "industry", "phone", "plan", at=_ORGANIZATION_FIELDS),
+        *_address(_ORGANIZATION_FIELDS),
+        *same_name("avatar", "email", "employees", "industry", "phone", "plan", at=_ORGANIZATION_FIELDS),
         Field("userId", "member.external_id", to_external_id),
         Field("context.traits.email", "member.email", convert.to_email),
     ),

@@ -142,6 +142,7 @@ def test_a_name_is_split_where_first_or_last_are_missing(traits: Any, expected: 
         pytest.param({"address": "12 St James Sq"}, {"fields": {"1": "12 St James Sq"}}, id="address as text"),
         pytest.param({"phone": 442079460000}, {"contact": {"phone": "442079460000"}}, id="phone as a number"),
         pytest.param({"plan": ["sms", 7, True]}, {"fields": {"15": "||sms||7||true||"}}, id="a list"),
+        pytest.param({"plan": []}, {"fields": {"15": ""}}, id="an empty list"),
         pytest.param({"plan": [{"a": 1}]}, {"fields": {"15": '[{"a":1}]'}}, id="a list of objects"),
         pytest.param({"plan": {"a": [1]}}, {"fields": {"15": '{"a":[1]}'}}, id="an object"),
         pytest.param({"plan": False}, {"fields": {"15": "false"}}, id="a boolean"),
@@ -302,6 +303,7 @@ def test_a_custom_field_has_the_form_of_its_type(named: str, value: Any, expecte
     [
         (fields.to_digits, "old"),
         (fields.to_options, [{"a": 1}]),
+        (fields.to_options, []),
         (fields.to_moment, "soon"),
         (fields.to_tags, {"a": 1}),
     ],

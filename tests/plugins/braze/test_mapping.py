@@ -441,6 +441,24 @@ def test_a_group_call_of_nobody_is_skipped() -> None:
     assert "anonymous" in map_event(event, send_anonymous=False)["write group to user"]
 
 
+@pytest.mark.parametrize(
+    ("user_id", "traits", "email"),
+    [
+        pytest.param("Ada@Example.test", {}, "ada@example.test", id="a userId that is an email"),
+        pytest.param("ada@example.test", {"email": "new@example.test"}, "new@example.test", id="another that is told"),
+        pytest.param("ada@example.test", {"email": "none"}, "ada@example.test", id="no email that is told"),
+        pytest.param("ada@example.test", {"email": None}, None, id="null removes"),
+        pytest.param(f"{'a' * 250}@example.test", {}, "absent", id="longer than an attribute"),
+        pytest.param("u-17", {}, "absent", id="a userId that is none"),
+    ],
+)
+def test_a_user_has_an_email_to_be_written_to(user_id: str, traits: dict[str, Any], email: Any) -> None:
+    item = item_of(make_event("identify", userId=user_id, traits={"plan": "gold", **traits}), "update user")
+
+    assert item["external_id"] == user_id
+    assert item.get("email", "absent") == email
+
+
 def test_an_identify_by_what_is_no_email_is_skipped() -> None:
     assert "names nobody" in map_event(make_event("identify", traits={"email": "ada"}))["update user"]
 

@@ -47,6 +47,11 @@ def spelled(value: Any, spelling: str) -> Any:
     return {SPELLINGS[spelling](key): item for key, item in value.items()}
 
 
+def as_segment_spells(value: Any, trait_case: str) -> Any:
+    """The same, but for a name that has an underscore in Segment's own spec."""
+    return spelled(value, trait_case) if trait_case == "snake" else value
+
+
 @pytest.mark.parametrize("api", ["track_v2", "pipelines"])
 @pytest.mark.parametrize("trait_case", ["camel", "snake"])
 @pytest.mark.parametrize("sent", ["camel", "snake"])
@@ -60,7 +65,7 @@ def test_a_persons_trait_arrives_in_one_spelling_whichever_was_sent(
     body = the_payload(event, make_settings(api=api, trait_case=trait_case)).body
 
     name = "created_at" if trait == "createdAt" else SPELLINGS[trait_case](trait)
-    expected = {name: spelled(CHANGED.get(trait, value), trait_case)}
+    expected = {name: as_segment_spells(CHANGED.get(trait, value), trait_case)}
     assert body["attributes" if api == "track_v2" else "traits"] == expected
 
 

@@ -210,6 +210,25 @@ def test_a_track_call_is_an_event_at_its_own_time_with_revenue_in_cents() -> Non
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "properties", "cents"),
+    [
+        pytest.param("Order Completed", {"total": "$12.50"}, 1250, id="its total"),
+        pytest.param("completed_order", {"total": 12.5, "revenue": 0}, 1250, id="a total beside a revenue of 0"),
+        pytest.param("Order Completed", {"total": 12.5, "revenue": 19.99}, 1999, id="its revenue before its total"),
+        pytest.param("Order Completed", {"products": [{"price": 9.99, "quantity": 2}]}, 1998, id="its products"),
+        pytest.param("Order Completed", {"revenue": 0}, 0, id="a revenue of 0 alone"),
+        pytest.param("Order Completed", {"products": [{"sku": "S1"}]}, None, id="no money told"),
+        pytest.param("Order Completed", {"total": 1e300}, None, id="more than cents can hold"),
+        pytest.param("Invoice Sent", {"total": 12.5}, None, id="no order"),
+    ],
+)
+def test_an_order_has_the_revenue_that_it_tells(name: str, properties: dict[str, Any], cents: int | None) -> None:
+    metadata = body(event(type="track", userId="u1", event=name, properties=properties, **TIME))["metadata"]
+
+    assert metadata.get("revenue") == (None if cents is None else {"amount": cents, "currency": "usd"})
+
+
 def test_the_name_of_an_event_has_no_blanks_around_it() -> None:
     assert body(event(type="track", userId="u1", event=" Signed Up ", **TIME))["event_name"] == "Signed Up"
 
@@ -312,7 +331,7 @@ def test_all_group_traits_arrive() -> None:
         "plan": "gold",
         "website": "https://example.test",
         "monthly_spend": 900.4,
-        "address": {"city": "London"},
+        "address": {"city": "London", "postalCode": "W1J"},
         "avatar": "https://example.test/a.png",
         "description": "Makers",
         "email": "hello@example.test",
@@ -332,6 +351,7 @@ def test_all_group_traits_arrive() -> None:
             "monthly_spend": 900,
             "custom_attributes": {
                 "address_city": "London",
+                "address_postal_code": "W1J",
                 "avatar": "https://example.test/a.png",
                 "description": "Makers",
                 "email": "hello@example.test",

@@ -93,6 +93,24 @@ def test_a_reserved_group_trait_is_in_the_company_of_the_user(trait: str, spell:
     assert body_of(event, GROUP)["dataFields"] == {"company": {"id": "acme-1", **expected}}
 
 
+@pytest.mark.parametrize("identity", ["userId", "hybrid"])
+@pytest.mark.parametrize(
+    ("user_id", "traits", "email"),
+    [
+        pytest.param("Ada@Example.test", {}, "ada@example.test", id="a userId that is an email"),
+        pytest.param("ada@example.test", {"email": "new@example.test"}, "new@example.test", id="another that is told"),
+        pytest.param("ada@example.test", {"email": "none"}, "ada@example.test", id="no email that is told"),
+        pytest.param("ada@example.test", {"email": None, "a": 1}, None, id="null clears"),
+        pytest.param("u-17", {"a": 1}, "absent", id="a userId that is none"),
+    ],
+)
+def test_a_user_has_an_email_to_be_written_to(user_id: str, traits: dict[str, Any], email: Any, identity: str) -> None:
+    body = body_of(make_event("identify", userId=user_id, traits=traits), USER, identity=identity)
+
+    assert body["userId"] == user_id
+    assert body["dataFields"].get("email", "absent") == email
+
+
 def test_an_identify_is_a_user_of_the_project() -> None:
     event = make_event("identify", **ADA, traits={"email": EMAIL, "plan_tier": "gold"})
 

@@ -65,7 +65,10 @@ USER_CASES: dict[str, tuple[Any, Said]] = {
 }
 
 GROUP_CASES: dict[str, tuple[Any, Said]] = {
-    "address": ({"city": "London"}, {"group_address_city": "London"}),
+    "address": (
+        {"city": "London", "postalCode": 1},
+        {"group_address_city": "London", "group_address_postal_code": "1"},
+    ),
     "avatar": ("https://example.test/a.png", {"group_avatar": "https://example.test/a.png"}),
     "createdAt": (1724508922, {"group_created_at": "1724508922"}),
     "description": ("Mills", {"group_description": "Mills"}),

@@ -198,6 +198,7 @@ def test_names(names: dict[str, str], first: str, last: str) -> None:
         pytest.param(2.5, 2.5, id="a number"),
         pytest.param(None, None, id="null clears"),
         pytest.param(["a", "b"], "a;b", id="a list of texts is a multi-select picklist"),
+        pytest.param([], "", id="an empty list is a picklist with nothing picked"),
         pytest.param(["a;b"], '["a;b"]', id="a list of texts with the separator in it"),
         pytest.param([1, {"a": 2}], '[1,{"a":2}]', id="any other list"),
         pytest.param({"a": 1}, '{"a":1}', id="an object"),

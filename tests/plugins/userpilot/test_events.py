@@ -8,7 +8,7 @@ import pytest
 
 from router.event import Event
 from router.testing import make_event
-from tests.plugins.userpilot.mapped import body_of, skipped
+from tests.plugins.userpilot.mapped import MAPPER, body_of, skipped
 
 
 def track(event: str = "E", /, **fields: Any) -> Event:
@@ -53,6 +53,20 @@ def test_a_view_is_an_event_where_that_is_wanted(
 @pytest.mark.parametrize("call", ["track", "page", "screen"])
 def test_an_event_of_somebody_anonymous_is_not_sent(call: str) -> None:
     assert "anonymous" in skipped(make_event(call, anonymousId="a-1", event="E"), track_pages=True)
+
+
+@pytest.mark.parametrize(("timestamp", "is_sent"), [("2026-03-03T10:20:31Z", True), ("2026-03-03T10:20:30Z", False)])
+@pytest.mark.parametrize("call", ["track", "page", "screen"])
+def test_an_event_that_came_more_than_a_day_late_is_not_told_as_of_now(
+    call: str, timestamp: str, is_sent: bool
+) -> None:
+    """It was received at 2026-03-04T10:20:31Z; Userpilot takes no time."""
+    event = make_event(call, userId="u-17", event="E", timestamp=timestamp)
+
+    [made] = MAPPER.rehearse(track_pages=True).map(event)
+
+    assert bool(made.payloads) is is_sent
+    assert is_sent or "more than a day late" in skipped(event, track_pages=True)
 
 
 def test_a_track_call_that_a_mapping_took_the_name_from_is_not_sent() -> None:

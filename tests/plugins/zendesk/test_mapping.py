@@ -68,7 +68,7 @@ USER_CASES: dict[str, tuple[Any, dict[str, Any]]] = {
 ORGANIZATION_CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "address": (
         {"city": "Leeds", "postalCode": "LS1"},
-        {"organization_fields": {"address_city": "Leeds", "address_postalCode": "LS1"}},
+        {"organization_fields": {"address_city": "Leeds", "address_postal_code": "LS1"}},
     ),
     "avatar": ("https://example.test/a.png", {"organization_fields": {"avatar": "https://example.test/a.png"}}),
     "createdAt": (1724508922, {"organization_fields": {"created_at": "2024-08-24"}}),
