@@ -127,10 +127,14 @@ def company_table(settings: Settings) -> Table:
 
 def build_contact(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """What an identify says of the person. Loops makes the contact where there is none, if it is told an email."""
-    lists = _lists(event.traits.get(_LISTS, event.traits.get("mailing_lists")))
+    told = event.traits.get(_LISTS, event.traits.get("mailing_lists"))
+    lists = _lists(told)
+    unread = [f"{_LISTS}.{id}" for id in told if id not in lists] if isinstance(told, dict) else [_LISTS] * bool(told)
     defaults = {"source": settings.source, "userGroup": settings.user_group}
     return _contact(
-        fields | ({_LISTS: lists} if lists else {}), {name: value for name, value in defaults.items() if value}
+        fields | ({_LISTS: lists} if lists else {}),
+        {name: value for name, value in defaults.items() if value},
+        left_out(unread, "expected true or false by the id of a list"),
     )
 
 
@@ -141,14 +145,14 @@ def build_company(event: Event, fields: Document, settings: Settings) -> Payload
     return _contact(fields, {})
 
 
-def _contact(fields: Document, defaults: Document) -> Payload | Skip:
+def _contact(fields: Document, defaults: Document, notes: tuple[str, ...] = ()) -> Payload | Skip:
     told = {name: value for name, value in fields.items() if value is not None or name not in _NEVER_NULL}
     body, long = split_fitting(told)
     if not body.keys() & IDENTIFIERS:
         return NOBODY
     if body.keys() == {"userId"} and not looks_like_email(body["userId"]):
         return Skip("nothing but a userId: Loops makes no contact of it, and has nothing to write")
-    return Payload({**defaults, **body}, notes=left_out(long, TOO_LONG))
+    return Payload({**defaults, **body}, notes=notes + left_out(long, TOO_LONG))
 
 
 def _lists(told: Any) -> dict[str, bool]:

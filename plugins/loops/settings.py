@@ -23,7 +23,7 @@ class Settings(PluginSettings):
         "subscribed",
         pattern=r"^[^.]*$",
         description=(
-            "The trait that says, by true or false, whether somebody wants mails. Empty: nobody's subscription changes."
+            "The trait that says, by true or false, whether somebody wants mails. Empty: `subscribed` is never sent."
         ),
     )
     custom_case: Literal["camel", "as_is"] = Field(

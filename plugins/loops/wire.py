@@ -64,11 +64,13 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     Raises:
         UnreadableAnswer: a success with a page, such as a proxy's.
     """
-    said = str(response.json_object().get("message", ""))
-    if "email" not in payloads[0].body and (response.status == 404 or "not found" in said) and said:
+    answer = response.json_object()
+    is_loops_404 = response.status == 404 and answer.get("success") is False  # any other 404 is of the address
+    is_not_found = is_loops_404 or (response.status == 400 and "not found" in str(answer.get("message")))
+    if is_not_found and "email" not in payloads[0].body:
         return [_unknown(payloads[0], describe(response))]
-    if response.status == 404 and said:
-        return [Dead(describe(response))]  # in Loops' own words; any other 404 is of the address
+    if is_loops_404:
+        return [Dead(describe(response))]
     return judge_by_status(response.unless_page(), payloads, blocked=MISPLACED)
 
 

@@ -203,6 +203,18 @@ def test_what_somebody_is_sent_changes_only_where_a_call_says_so(traits: Any, se
     assert contact_of({"age": 36, **traits}, **settings) == {"age": 36, **expected}
 
 
+@pytest.mark.parametrize(
+    ("told", "notes"),
+    [
+        ({"a1": True, "b2": "perhaps"}, ("expected true or false by the id of a list; left out: mailingLists.b2",)),
+        (["a1"], ("expected true or false by the id of a list; left out: mailingLists",)),
+        (None, ()),
+    ],
+)
+def test_a_list_that_is_told_in_another_way_is_left_out_and_told(told: Any, notes: Any) -> None:
+    assert payload_of(make_event("identify", **ADA, traits={"age": 36, "mailingLists": told})).notes == notes
+
+
 # --- whom ---
 
 

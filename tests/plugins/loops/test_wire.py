@@ -71,15 +71,18 @@ def test_a_key_of_a_hundred_characters_stays() -> None:
         pytest.param(409, b"{}", BOTH, "contacts", Dead, id="a contact that clashes"),
         pytest.param(400, NOT_FOUND, BY_ID, "contacts", Later, id="an unknown contact"),
         pytest.param(400, NOT_FOUND, BY_ID, "events", Later, id="an event of somebody unknown"),
-        pytest.param(404, b'{"message":"No contact"}', BY_ID, "events", Later, id="an event of somebody unknown, 404"),
+        pytest.param(
+            404, b'{"success":false,"message":"?"}', BY_ID, "events", Later, id="an event of somebody unknown, 404"
+        ),
         pytest.param(404, NO_LIST, BOTH, "contacts", Dead, id="a list that is not there"),
         pytest.param(404, b"", BY_ID, "contacts", Blocked, id="a wrong address"),
+        pytest.param(404, b'{"message":"no route"}', BY_ID, "events", Blocked, id="a proxy that knows no such address"),
         pytest.param(405, b"", BY_ID, "contacts", Blocked, id="a wrong method"),
         pytest.param(400, b'{"message":"email is invalid"}', BY_EMAIL, "contacts", Dead, id="refused"),
         pytest.param(400, b"<html>", BY_ID, "contacts", Dead, id="refused with a page"),
         pytest.param(401, b'{"error":"Invalid API key"}', BOTH, "events", Blocked, id="a wrong key"),
         pytest.param(413, b"", BOTH, "contacts", Split, id="too large"),
-        pytest.param(429, b'{"message":"not found"}', BY_EMAIL, "contacts", Later, id="too fast"),
+        pytest.param(429, b'{"message":"not found"}', BY_ID, "contacts", Later, id="too fast"),
         pytest.param(503, b"", BOTH, "contacts", Later, id="away"),
     ],
 )
