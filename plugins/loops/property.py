@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-import orjson
-
 from router.plugin import Document, convert
 
 MAX_TEXT: Final = 500
@@ -57,4 +55,4 @@ def split_fitting(properties: Document) -> tuple[Document, list[str]]:
 
 def _excess(text: str) -> int:
     """How many characters *text* has too many."""
-    return 0 if len(text) <= _NEVER_TOO_LONG else max(0, len(orjson.dumps(text).decode()) - MAX_TEXT)
+    return 0 if len(text) <= _NEVER_TOO_LONG else max(0, len(convert.to_json_text([text])) - len("[]") - MAX_TEXT)
