@@ -73,7 +73,7 @@ IO_MODULES = frozenset(
 ORDINARY_WORDS = frozenset({"webhook"})
 """Slugs that are words of the trade and name no vendor."""
 
-PYTHON_WORDS = frozenset({"AsyncIterable", "Iterable", '"iterable_type"', "heapq", "heappop", "heappush"})
+PYTHON_WORDS = frozenset({"AsyncIterable", "Iterable", '"iterable_type"', "heapq", "heappop", "heappush", "loops"})
 """Names of the language, and one of pydantic's, that a vendor has too; as they stand here and in no other text."""
 
 SDK_DIALECTS = {

@@ -126,6 +126,8 @@ SKIPPED = [
     pytest.param("attio", "identify", YEAR_S, {}, "may start a workflow", id="attio"),
     pytest.param("userlist", "track", YEAR_S, {}, "may start a campaign", id="userlist"),
     pytest.param("vero", "track", YEAR_S, {}, "may start a campaign", id="vero"),
+    pytest.param("loops", "track", YEAR_S, {}, "may start a workflow", id="loops: an event"),
+    pytest.param("loops", "identify", YEAR_S, {}, "may start a workflow", id="loops: a contact"),
 ]
 
 

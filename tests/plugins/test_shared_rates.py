@@ -14,6 +14,7 @@ SHARED = {
     "userpilot": [{"users", "companies"}, {"events"}],
     "userlist": [{"users", "companies", "events"}],
     "vero": [{"users", "events", "tags", "subscriptions", "aliases"}],
+    "loops": [{"contacts", "events"}],
     "pipedrive": [{"persons", "organizations", "notes"}],
     "zendesk": [{"users", "organizations", "merges"}, {"events"}],
 }

@@ -14,7 +14,7 @@ from tests.system.harness import Command, Stage, run_command
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = (ROOT / "docs/plugins.md").read_text("utf-8")
-PACKAGE = Path(__file__).with_name("router-loops")
+PACKAGE = Path(__file__).with_name("router-my-loops")
 
 
 def python(*arguments: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -46,7 +46,7 @@ def test_every_piece_of_code_on_the_page_is_the_packages_or_the_kits() -> None:
 
 
 def test_every_file_the_page_names_is_there() -> None:
-    named = set(re.findall(r"`((?:router_loops|tests|plugins)/[\w./]+\.(?:py|md))`", TUTORIAL))
+    named = set(re.findall(r"`((?:router_my_loops|tests|plugins)/[\w./]+\.(?:py|md))`", TUTORIAL))
 
     assert len(named) >= 7
     assert [name for name in named if not ((PACKAGE / name).exists() or (ROOT / name).exists())] == []
@@ -86,14 +86,14 @@ def test_the_finished_plugin_passes_its_own_tests() -> None:
 
 
 def test_an_event_sent_as_the_page_says_arrives_at_the_stand_in(stage: Stage) -> None:
-    loops = {"loops": {"sandbox": True}}
-    running = stage.router(loops, plugins=[str(PACKAGE / "router_loops")])
+    loops = {"my_loops": {"sandbox": True}}
+    running = stage.router(loops, plugins=[str(PACKAGE / "router_my_loops")])
 
     status, _ = running.post({"type": "identify", "userId": "u1", "traits": {"email": "ada@example.test"}})
 
     assert status == 200
-    running.until_settled("loops")
-    shown = stage.process("sandbox", "show", "loops", "--json")
+    running.until_settled("my_loops")
+    shown = stage.process("sandbox", "show", "my_loops", "--json")
     [taken] = shown.json["items"]
     assert (taken["kind"], taken["item"]) == ("contact", {"userId": "u1", "email": "ada@example.test"})
 
@@ -102,19 +102,19 @@ def test_an_event_sent_as_the_page_says_arrives_at_the_stand_in(stage: Stage) ->
 def test_a_package_installed_beside_the_router_is_found_by_its_entry_point(tmp_path: Path) -> None:
     site = tmp_path / "site"
     options = ("--no-deps", "--no-build-isolation", "--quiet", "--disable-pip-version-check")
-    source = tmp_path / "router-loops"
+    source = tmp_path / "router-my-loops"
     subprocess.run(["cp", "-r", PACKAGE, source], check=True)
     installed = python("-m", "pip", "install", *options, "--target", site, source, cwd=tmp_path)
     assert installed.returncode == 0, installed.stderr
     (tmp_path / "router.yaml").write_text(
-        "sources: {website: {write_key: demo}}\ndestinations: {loops: {sandbox: true}}\n"
+        "sources: {website: {write_key: demo}}\ndestinations: {my_loops: {sandbox: true}}\n"
     )
 
     listed = router("destinations", "plugins", "--json", cwd=tmp_path, PYTHONPATH=str(site))
     checked = router("check", "router.yaml", cwd=tmp_path, PYTHONPATH=str(site))
 
-    [loops] = [each for each in listed.json if each["plugin"] == "loops"]
-    assert (loops["name"], loops["origin"]) == ("Loops", "router-loops 0.1.0")
+    [loops] = [each for each in listed.json if each["plugin"] == "my_loops"]
+    assert (loops["name"], loops["origin"]) == ("My Loops", "router-my-loops 0.1.0")
     assert (checked.code, checked.err) == (0, "")
 
 

@@ -20,7 +20,7 @@ class Refused(Exception):
         self.status = status
 
 
-class LoopsSandbox(Sandbox):
+class MyLoopsSandbox(Sandbox):
     """One team. Accepted kinds: ``contact``, ``event``."""
 
     def __init__(self, *arguments: Any) -> None:

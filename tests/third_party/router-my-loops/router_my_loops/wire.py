@@ -20,7 +20,7 @@ from router.plugin import (
     judge_by_status,
 )
 
-from router_loops.settings import Settings
+from router_my_loops.settings import Settings
 
 RATE_LIMIT_PER_S = 10.0
 MAX_KEY = 100

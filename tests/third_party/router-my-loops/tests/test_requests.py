@@ -6,7 +6,7 @@ from pathlib import Path
 
 from router.testing import GoldenRequests
 
-from router_loops import PLUGIN
+from router_my_loops import PLUGIN
 
 
 class TestRequests(GoldenRequests):

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
-from router_loops import mapping, wire
-from router_loops.settings import Settings
+from router_my_loops import mapping, wire
+from router_my_loops.settings import Settings
 
 PLUGIN = Plugin(
-    slug="loops",
-    name="Loops",
+    slug="my_loops",
+    name="My Loops",
     settings=Settings,
     endpoints=(
         BatchEndpoint(
@@ -48,7 +48,7 @@ PLUGIN = Plugin(
             build=mapping.build_event,
         ),
     ),
-    sandbox="router_loops.sandbox:LoopsSandbox",
+    sandbox="router_my_loops.sandbox:MyLoopsSandbox",
     sandbox_settings={"api_key": "sandbox-key"},
     credential_check=CredentialCheck(request=wire.check_credentials, endpoint="contacts"),
     historical=Skip("Loops may start a mail because of it, however old it is"),

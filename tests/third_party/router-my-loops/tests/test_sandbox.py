@@ -9,7 +9,7 @@ import pytest
 from router.plugin import Blocked, Dead, Delivered
 from router.testing import StandIn, make_event, open_stand_in
 
-from router_loops import PLUGIN
+from router_my_loops import PLUGIN
 
 KEY = {"Authorization": "Bearer sandbox-key"}
 ADA = {"email": "ada@example.test", "userId": "u1"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from router.plugin import Blocked, Dead, Delivered, Later
 from router.testing import Answer, PluginContract
 
-from router_loops import PLUGIN
+from router_my_loops import PLUGIN
 
 
 class TestContract(PluginContract):

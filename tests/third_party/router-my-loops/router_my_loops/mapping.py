@@ -9,7 +9,7 @@ from typing import Any
 
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert, same_name
 
-from router_loops.settings import Settings
+from router_my_loops.settings import Settings
 
 RESERVED = frozenset({"id", "listId", "softDeleteAt", "teamId", "updatedAt"})
 """What Loops keeps for itself: no custom property may be called so."""
