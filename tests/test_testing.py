@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import re
@@ -19,6 +20,7 @@ from aiohttp import web
 from pydantic import Field, SecretStr
 
 from router.event import Event
+from router.guard import PluginFailed
 from router.plugin import (
     EVENT_TYPES,
     GROUP_TRAITS,
@@ -60,7 +62,7 @@ from router.plugin import (
 )
 from router.plugin import Field as Row
 from router.plugin.sandbox import Sandbox, json_response
-from router.testing import Answer, GoldenRequests, PluginContract
+from router.testing import Answer, GoldenRequests, PluginContract, open_stand_in
 from router.testing.answers import Answers
 from router.testing.contract.secrets import with_marked_secrets
 from router.testing.samples import PERSON, WELL_MADE
@@ -734,6 +736,38 @@ def test_the_kit_says_that_there_is_no_stand_in_before_what_its_settings_lack() 
 
     with pytest.raises(AssertionError, match="there is no stand-in: declare sandbox="):
         contract.test_the_sandbox_takes_its_own_settings()
+
+
+def test_the_kit_says_of_a_credential_that_is_plain_text_what_router_check_says() -> None:
+    """It was told in the middle of the router's own code that a str has no get_secret_value."""
+    plugin = with_endpoint(credentials=lambda s: [HeaderKey("X-Key", s.password)])
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": replace(plugin, settings=BareSettings)})()
+
+    for test in ("what_is_sent_as_a_secret_is_declared_as_one", "the_sandbox_accepts_what_is_mapped"):
+        with pytest.raises(PluginFailed, match="credentials returned HeaderKey whose value is str, expected SecretStr"):
+            getattr(contract, f"test_{test}")()
+
+
+async def test_a_conversation_without_an_end_ends_at_the_stand_in_too() -> None:
+    """The kit's last test sent its requests for ever, and hid what the others had found."""
+    async with asyncio.timeout(20), open_stand_in(with_endpoint(USERS, converse=never_ends)) as stand_in:
+        with pytest.raises(PluginFailed, match="wants to send more than 100 requests for one payload"):
+            await stand_in.send("users", Payload({}))
+
+
+async def test_a_stand_in_is_sent_nothing_that_the_router_would_not_send() -> None:
+    """A Request without its Step was a missing attribute, and a lone verdict the answer of the stand-in."""
+    for plugin, endpoint, told in (
+        (
+            with_endpoint(USERS, converse=forgets_the_answer_it_assumes),
+            "users",
+            "converse gave Request, expected a Step",
+        ),
+        (with_judge(lambda r, p: Delivered()), "events", "judge returned Delivered, expected verdicts"),
+    ):
+        async with open_stand_in(plugin) as stand_in:
+            with pytest.raises(PluginFailed, match=told):
+                await stand_in.send(endpoint, Payload({}))
 
 
 def test_the_kit_finds_what_waits_at_once_and_tries_no_other_sample(monkeypatch: pytest.MonkeyPatch) -> None:

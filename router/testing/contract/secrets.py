@@ -54,7 +54,8 @@ class SecretsContract(Answered):
     def test_what_is_sent_as_a_secret_is_declared_as_one(self) -> None:
         """A setting that is plain text shows in errors and in explain. ``SecretStr`` hides it."""
         plain = {name: value for name, value in self.settings if isinstance(value, str) and value}
-        sent = [each for endpoint in self.plugin.endpoints for each in endpoint.credentials(self.settings)]
+        calls = self.rehearsal.destination.calls
+        sent = [each for endpoint in self.plugin.endpoints for each in calls.credentials(endpoint)]
         hidden = {
             value.get_secret_value()
             for each in sent
