@@ -795,6 +795,48 @@ def test_the_kit_names_what_a_plugin_turned_to() -> None:
         contract.test_requests_can_be_sent()
 
 
+def test_the_kit_tells_a_mistake_once_and_names_some_of_the_samples_that_have_it() -> None:
+    """One wrong line in a build was told thirty times in each of thirty tests."""
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": with_build(lambda *_: None)})()
+
+    with pytest.raises(AssertionError) as raised:
+        contract.test_requests_can_be_sent()
+
+    told = str(raised.value)
+    said = 'plugin acme: action "send event" returned None, expected a Payload, several, or Skip'
+    assert re.match(rf"identify; track; page; \d+ more: {said}", told)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "test", "advice"),
+    [
+        pytest.param(
+            with_build(lambda *_: Payload({}, key=str(CHANCE.random()))),
+            "all_attempts_have_one_key",
+            "make them of the event alone",
+            id="a new key each time",
+        ),
+        pytest.param(
+            with_request(lambda p, s: Request("POST", s.api_url, CHANCE.random())),
+            "the_same_event_makes_the_same_request",
+            "make it of the event and the settings alone",
+            id="throws dice",
+        ),
+        pytest.param(
+            with_build(lambda event, *_: Payload({}, key=event.user_id or "")),
+            "different_events_have_different_keys",
+            "make them of event.message_id",
+            id="one key a person",
+        ),
+    ],
+)
+def test_the_kit_says_what_to_do_about_keys_and_requests_that_differ(plugin: Plugin, test: str, advice: str) -> None:
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": plugin})()
+
+    with pytest.raises(AssertionError, match=advice):
+        getattr(contract, f"test_{test}")(TRACK)
+
+
 def test_the_kit_names_where_a_plugin_asks_what_time_it_is() -> None:
     def build(event: Event, fields: Document, settings: Settings) -> Payload:
         datetime.fromtimestamp(0, UTC)
@@ -852,6 +894,18 @@ def test_a_new_golden_request_is_written_first_and_passes_then(tmp_path: Path, m
     check(golden)
     monkeypatch.delenv("GOLDEN")
     check(golden)
+
+
+def test_a_call_without_a_golden_request_is_named_and_how_to_write_one(tmp_path: Path) -> None:
+    (tmp_path / "track.json").write_text('{"call": {"type": "track", "userId": "u1", "event": "E"}}')
+
+    class Requests(GoldenRequests):
+        plugin = PLUGIN
+        minimal: ClassVar[Mapping[str, Any]] = {"token": "t"}
+        folder = tmp_path
+
+    with pytest.raises(AssertionError, match=r"'alias', .*Write one with a call for each, such as .*GOLDEN=write"):
+        Requests().test_every_call_of_the_plugin_has_a_golden_request()
 
 
 def test_secrets_are_marked_and_an_address_among_them_still_leads_to_its_host() -> None:
