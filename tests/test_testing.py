@@ -293,6 +293,13 @@ def forgets_the_answer_it_assumes(payload: Payload, settings: Settings) -> Any:
     return Delivered()
 
 
+def forgets_a_part(payload: Payload, settings: Settings) -> Conversation:
+    """The company is linked by a part that is made and never run: it lacks its ``yield from``."""
+    fields = {name: value for name, value in payload.body.items() if name != "company"}
+    converse(Payload(payload.body.get("company")), settings)
+    return (yield from converse(Payload(fields), settings))
+
+
 def names_its_token(payload: Payload, settings: Settings) -> Conversation:
     yield Step(Request("GET", build_url(settings.api_url, "users")), Response(200))
     return Dead(f"{settings.token.get_secret_value()} is wrong")
@@ -375,6 +382,20 @@ BROKEN = [
     (
         "loses what is mapped",
         with_build(lambda event, fields, settings: Payload({"email": fields.get("email")}, key=event.message_id)),
+        "every_trait_that_a_row_sends_is_in_the_payload",
+        ("identify", PERSON),
+        {},
+    ),
+    (
+        "loses what is mapped on its way",
+        with_endpoint(USERS, converse=forgets_a_part),
+        "every_trait_that_a_row_sends_is_in_the_payload",
+        ("identify", PERSON),
+        {},
+    ),
+    (
+        "sends a part of the payload",
+        with_request(lambda p, s: Request("POST", s.api_url, [each.body["user"] for each in p])),
         "every_trait_that_a_row_sends_is_in_the_payload",
         ("identify", PERSON),
         {},
