@@ -797,7 +797,9 @@ def test_the_kit_finds_what_waits_at_once_and_tries_no_other_sample(monkeypatch:
 
     def wait(event: Event, fields: Document, settings: Settings) -> Payload:
         waited.append(event)
-        time.sleep(0.02)
+        since_s = time.perf_counter()
+        while time.perf_counter() < since_s + 0.02:
+            pass
         return Payload({}, key=event.message_id)
 
     monkeypatch.setattr("router.testing.waiting.LIMIT_S", 0.01)
@@ -814,6 +816,21 @@ def test_the_kit_names_what_a_plugin_turned_to() -> None:
 
     with pytest.raises(AssertionError, match=r"mapping called socket\.\S+ A plugin does no I/O"):
         contract.test_requests_can_be_sent()
+
+
+def test_the_kit_finds_a_sleep_of_any_length_and_does_not_wait_for_it() -> None:
+    """One of a second broke no limit: all tests passed, within minutes, and the router stopped the destination."""
+
+    def build(event: Event, fields: Document, settings: Settings) -> Payload:
+        time.sleep(1)
+        return Payload({}, key=event.message_id)
+
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": with_build(build)})()
+    since_s = time.perf_counter()
+
+    with pytest.raises(AssertionError, match=r"mapping called time\.sleep\. A plugin does no I/O"):
+        contract.test_requests_can_be_sent()
+    assert time.perf_counter() < since_s + 1
 
 
 def test_the_kit_tells_a_mistake_once_and_names_some_of_the_samples_that_have_it() -> None:
