@@ -418,6 +418,13 @@ BROKEN = [
         {},
     ),
     (
+        "skips with an empty reason",
+        with_build(lambda *_: Skip("")),
+        "every_event_is_mapped_or_skipped_with_a_reason",
+        (TRACK,),
+        {},
+    ),
+    (
         "is no JSON",
         with_build(lambda *_: Payload({1, 2})),
         "every_event_is_mapped_or_skipped_with_a_reason",
