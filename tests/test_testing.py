@@ -249,6 +249,14 @@ def trusts_the_body(payload: Payload, settings: Settings) -> Conversation:
     return Delivered() if response.json()["status"] else Later("not yet")
 
 
+def takes_the_first_found(payload: Payload, settings: Settings) -> Conversation:
+    found = yield Step(Request("GET", build_url(settings.api_url, "users")), Response(200, b'{"items": [{"id": 7}]}'))
+    items = found.unless_page().json_object().get("items")
+    if not found.is_success or not isinstance(items, list):
+        return only_verdict(judge_by_status(found, [payload]))
+    return Delivered() if items[0]["id"] else Dead("nobody")
+
+
 SHARED: Document = {}
 """What no plugin should have: one object for the payloads of all events."""
 
@@ -298,6 +306,18 @@ def forgets_a_part(payload: Payload, settings: Settings) -> Conversation:
     fields = {name: value for name, value in payload.body.items() if name != "company"}
     converse(Payload(payload.body.get("company")), settings)
     return (yield from converse(Payload(fields), settings))
+
+
+def build_by_email(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    if event.email is None:
+        return Skip("no email: Acme knows people by it")
+    return Payload({"user": event.email, **fields}, key=event.message_id)
+
+
+def by_email(converse: Any) -> Plugin:
+    """A plugin that tracks people by their email, which most track calls lack."""
+    track = replace(PLUGIN.actions[1], name="note", on=("track",), build=build_by_email)
+    return replace(with_endpoint(USERS, converse=converse), actions=(PLUGIN.actions[0], track))
 
 
 def names_its_token(payload: Payload, settings: Settings) -> Conversation:
@@ -638,10 +658,24 @@ BROKEN = [
         (IDENTIFY,),
         {},
     ),
+    (
+        "does not read its last answer, of somebody with an email",
+        by_email(does_not_read_its_last_answer),
+        "conversations_take_no_refusal_for_a_delivery",
+        (),
+        {},
+    ),
     ("takes any page", ends_with(Delivered()), "conversations_take_no_page_for_a_delivery", (IDENTIFY,), {}),
     ("does not look", ends_with(Delivered()), "conversations_stop_where_the_vendor_is_out", (IDENTIFY,), {}),
     ("sends something instead", ends_with(Again(Payload({}))), "conversations_survive_any_answer", (IDENTIFY,), {}),
     ("ends with nothing", ends_with(None), "conversations_survive_any_answer", (IDENTIFY,), {}),
+    (
+        "trusts the body that it assumes",
+        with_endpoint(USERS, converse=takes_the_first_found),
+        "conversations_survive_any_answer",
+        (IDENTIFY,),
+        {},
+    ),
     (
         "trusts the body",
         with_endpoint(USERS, converse=trusts_the_body),

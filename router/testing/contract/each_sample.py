@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from router.testing.samples import SAMPLES, WELL_MADE
+from router.testing.samples import SAMPLES
 from router.testing.waiting import Waits
 
 _Check = Callable[[Any, Any], None]
@@ -47,4 +47,4 @@ def _listed(names: Sequence[str]) -> str:
 
 
 every_sample = for_each(SAMPLES)
-every_call = for_each(WELL_MADE)
+every_call = for_each(lambda test: test.rehearsal.calls)

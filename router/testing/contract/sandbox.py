@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from router.plugin import Dead
 from router.plugin.sandbox import Sandbox
 from router.testing.contract.plugin_under_test import PluginUnderTest
-from router.testing.samples import WELL_MADE
 from router.testing.stand_in import open_stand_in, sandbox_class
 
 
@@ -29,7 +28,7 @@ class SandboxContract(PluginUnderTest):
         async with open_stand_in(self.plugin) as stand_in:
             refused = [
                 f"{action} on {event.type}, {how}: {judgement}"
-                for event in WELL_MADE.values()
+                for event in self.rehearsal.calls.values()
                 for how in ("sent once", "sent again")
                 for action, judgements in (await stand_in.deliver(event)).items()
                 for judgement in judgements

@@ -17,7 +17,6 @@ from router.testing.answers import ODD_BODIES, ODD_STATUSES
 from router.testing.contract.answered import Answered
 from router.testing.contract.each_sample import every_call
 from router.testing.rehearsal import Rehearsal
-from router.testing.samples import WELL_MADE
 
 
 class SecretsContract(Answered):
@@ -77,7 +76,7 @@ class SecretsContract(Answered):
                 except UnreadableAnswer as error:
                     _assert_hidden(secrets, str(error))
         rehearsal = Rehearsal(self.plugin, settings)
-        for event in WELL_MADE.values():
+        for event in self.rehearsal.calls.values():
             for _, talker, payload in self._conversations(event):
                 for place in range(len(rehearsal.talk(talker, payload).requests)):
                     for status in ODD_STATUSES:
