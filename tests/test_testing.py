@@ -35,6 +35,7 @@ from router.plugin import (
     ConversationEndpoint,
     Converter,
     Credential,
+    CredentialCheck,
     Custom,
     Dead,
     Delivered,
@@ -808,6 +809,26 @@ def test_the_kit_says_of_a_credential_that_is_plain_text_what_router_check_says(
     for test in ("what_is_sent_as_a_secret_is_declared_as_one", "the_sandbox_accepts_what_is_mapped"):
         with pytest.raises(PluginFailed, match="credentials returned HeaderKey whose value is str, expected SecretStr"):
             getattr(contract, f"test_{test}")()
+
+
+@pytest.mark.parametrize(
+    ("request_of", "told"),
+    [
+        pytest.param(lambda s: 7, "credential_check gave 7, expected a Request", id="no request"),
+        pytest.param(
+            lambda s: Request("GET", build_url(s.api_url, "me")),
+            "credential_check: 404 this stand-in has no route",
+            id="no route",
+        ),
+    ],
+)
+def test_a_credential_check_is_tried_at_the_stand_in(request_of: Any, told: str) -> None:
+    """It was called for the first time by `router check --live`, in front of an operator."""
+    check = CredentialCheck(request=request_of, endpoint="events")
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": replace(PLUGIN, credential_check=check)})()
+
+    with pytest.raises((AssertionError, PluginFailed), match=told):
+        contract.test_the_sandbox_accepts_what_is_mapped()
 
 
 async def test_a_conversation_without_an_end_ends_at_the_stand_in_too() -> None:

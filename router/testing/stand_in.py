@@ -85,6 +85,17 @@ class StandIn:
         """Send *payloads* together to the endpoint of that name, as the core does, and judge the answer."""
         return await self._deliver(self.rehearsal.destination.endpoints[endpoint], payloads)
 
+    async def check_credentials(self) -> Response | None:
+        """Try the credentials as ``router check --live`` does. Returns the answer if it refuses them; None if it does not, or
+        if they can't be tried."""
+        destination = self.rehearsal.destination
+        calls, check = destination.calls, destination.plugin.credential_check
+        if check is None or not calls.can_check(check):
+            return None
+        credentials = calls.credentials(destination.endpoints[check.endpoint])
+        answer = await self._send.send(calls.check_request(check), credentials, "")
+        return None if calls.is_good(check, answer) else answer
+
     async def _deliver(self, endpoint: Endpoint, payloads: Sequence[Payload]) -> Judgement:
         calls = self.rehearsal.destination.calls
         credentials = calls.credentials(endpoint)
