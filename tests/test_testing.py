@@ -377,6 +377,13 @@ BROKEN = [
         (),
         {"waivers": {"test_limits_are_declared": " "}},
     ),
+    (
+        "an answer of an endpoint that there is not",
+        {},
+        "answers_are_read_as_they_are_meant",
+        (),
+        {"answers": {200: Answer(Delivered, endpoint="event")}},
+    ),
     ("no events in a batch", with_endpoint(max_events=0), "limits_are_declared", (), {}),
     ("payloads above requests", with_endpoint(max_payload_bytes=2_000_000), "limits_are_declared", (), {}),
     ("no requests a second", with_endpoint(rate_limit_per_s=0.0), "limits_are_declared", (), {}),
@@ -784,6 +791,12 @@ def test_a_broken_promise_is_found(
             "converse gave Request, expected a Step",
             id="no step",
         ),
+        pytest.param(
+            with_endpoint(USERS, converse=never_ends),
+            "requests_can_be_sent",
+            "users: the conversation is not over after 100 steps; which answer ends it?",
+            id="no end",
+        ),
     ],
 )
 def test_the_kit_says_what_is_wrong_as_the_router_says_it(broken: Plugin, test: str, told: str) -> None:
@@ -791,6 +804,41 @@ def test_the_kit_says_what_is_wrong_as_the_router_says_it(broken: Plugin, test: 
 
     with pytest.raises(AssertionError, match=re.escape(told)):
         getattr(contract, f"test_{test}")(IDENTIFY)
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        pytest.param({"404": Dead}, "answers: the status '404', expected a number such as 404", id="a text"),
+        pytest.param(
+            {200: [Answer(Delivered), Answer(Dead, endpoint="event")]},
+            "answers[200]: endpoint=\"event\", expected one of ['events', 'users']",
+            id="no endpoint",
+        ),
+        pytest.param(
+            {400: Dead("no")}, "answers[400]: got Dead(reason='no'), expected a class such as Dead, or", id="a verdict"
+        ),
+        pytest.param(
+            {200: [Delivered]}, "Delivered'>, expected a class such as Dead, or an Answer", id="no answer among several"
+        ),
+        pytest.param(
+            {400: Answer((Dead, 7))},  # type: ignore[arg-type]
+            "answers[400]: got 7, expected a class: Delivered, ",
+            id="a number",
+        ),
+        pytest.param(
+            {400: Answer(Dead("no"))},  # type: ignore[arg-type]
+            "answers[400]: got Dead(reason='no'), expected a class: Delivered, ",
+            id="a verdict in an answer",
+        ),
+    ],
+)
+def test_the_kit_says_which_answer_it_can_not_try(answers: Any, told: str) -> None:
+    """An endpoint that was spelt wrong was tried nowhere and said nothing; others were errors within the kit."""
+    contract = type("Contract", (TestAGoodPlugin,), {"answers": answers})()
+
+    with pytest.raises(AssertionError, match=re.escape(told)):
+        contract.test_answers_are_read_as_they_are_meant()
 
 
 def test_the_kit_says_that_there_is_no_stand_in_before_what_its_settings_lack() -> None:

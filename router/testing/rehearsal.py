@@ -139,7 +139,9 @@ class Rehearsal:
             return Talk(tuple(each.request for each in steps), tuple(each.assumed for each in steps), stop.value)
         finally:
             conversation.close()
-        raise AssertionError(f"the conversation is not over after {MAX_STEPS} steps")
+        raise AssertionError(
+            f"{endpoint.name}: the conversation is not over after {MAX_STEPS} steps; which answer ends it?"
+        )
 
     def end(self, endpoint: Endpoint, payload: Payload, instead: Mapping[int, Response]) -> Any:
         """What such a conversation returns."""
