@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import re
@@ -19,6 +20,7 @@ from aiohttp import web
 from pydantic import Field, SecretStr
 
 from router.event import Event
+from router.guard import PluginFailed
 from router.plugin import (
     EVENT_TYPES,
     GROUP_TRAITS,
@@ -33,6 +35,7 @@ from router.plugin import (
     ConversationEndpoint,
     Converter,
     Credential,
+    CredentialCheck,
     Custom,
     Dead,
     Delivered,
@@ -60,7 +63,7 @@ from router.plugin import (
 )
 from router.plugin import Field as Row
 from router.plugin.sandbox import Sandbox, json_response
-from router.testing import Answer, GoldenRequests, PluginContract
+from router.testing import Answer, GoldenRequests, PluginContract, open_stand_in
 from router.testing.answers import Answers
 from router.testing.contract.secrets import with_marked_secrets
 from router.testing.samples import PERSON, WELL_MADE
@@ -247,6 +250,14 @@ def trusts_the_body(payload: Payload, settings: Settings) -> Conversation:
     return Delivered() if response.json()["status"] else Later("not yet")
 
 
+def takes_the_first_found(payload: Payload, settings: Settings) -> Conversation:
+    found = yield Step(Request("GET", build_url(settings.api_url, "users")), Response(200, b'{"items": [{"id": 7}]}'))
+    items = found.unless_page().json_object().get("items")
+    if not found.is_success or not isinstance(items, list):
+        return only_verdict(judge_by_status(found, [payload]))
+    return Delivered() if items[0]["id"] else Dead("nobody")
+
+
 SHARED: Document = {}
 """What no plugin should have: one object for the payloads of all events."""
 
@@ -289,6 +300,25 @@ def does_not_read_its_last_answer(payload: Payload, settings: Settings) -> Conve
 def forgets_the_answer_it_assumes(payload: Payload, settings: Settings) -> Any:
     yield Request("GET", build_url(settings.api_url, "users"))
     return Delivered()
+
+
+def forgets_a_part(payload: Payload, settings: Settings) -> Conversation:
+    """The company is linked by a part that is made and never run: it lacks its ``yield from``."""
+    fields = {name: value for name, value in payload.body.items() if name != "company"}
+    converse(Payload(payload.body.get("company")), settings)
+    return (yield from converse(Payload(fields), settings))
+
+
+def build_by_email(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    if event.email is None:
+        return Skip("no email: Acme knows people by it")
+    return Payload({"user": event.email, **fields}, key=event.message_id)
+
+
+def by_email(converse: Any) -> Plugin:
+    """A plugin that tracks people by their email, which most track calls lack."""
+    track = replace(PLUGIN.actions[1], name="note", on=("track",), build=build_by_email)
+    return replace(with_endpoint(USERS, converse=converse), actions=(PLUGIN.actions[0], track))
 
 
 def names_its_token(payload: Payload, settings: Settings) -> Conversation:
@@ -347,6 +377,13 @@ BROKEN = [
         (),
         {"waivers": {"test_limits_are_declared": " "}},
     ),
+    (
+        "an answer of an endpoint that there is not",
+        {},
+        "answers_are_read_as_they_are_meant",
+        (),
+        {"answers": {200: Answer(Delivered, endpoint="event")}},
+    ),
     ("no events in a batch", with_endpoint(max_events=0), "limits_are_declared", (), {}),
     ("payloads above requests", with_endpoint(max_payload_bytes=2_000_000), "limits_are_declared", (), {}),
     ("no requests a second", with_endpoint(rate_limit_per_s=0.0), "limits_are_declared", (), {}),
@@ -378,6 +415,20 @@ BROKEN = [
         {},
     ),
     (
+        "loses what is mapped on its way",
+        with_endpoint(USERS, converse=forgets_a_part),
+        "every_trait_that_a_row_sends_is_in_the_payload",
+        ("identify", PERSON),
+        {},
+    ),
+    (
+        "sends a part of the payload",
+        with_request(lambda p, s: Request("POST", s.api_url, [each.body["user"] for each in p])),
+        "every_trait_that_a_row_sends_is_in_the_payload",
+        ("identify", PERSON),
+        {},
+    ),
+    (
         "says to be within what is not there",
         with_action(
             table=Table((*same_name("email", "name"), Trait("firstName", note="in `name`", is_within=True))),
@@ -390,6 +441,13 @@ BROKEN = [
     (
         "skips without a reason",
         with_build(lambda *_: Skip(" ")),
+        "every_event_is_mapped_or_skipped_with_a_reason",
+        (TRACK,),
+        {},
+    ),
+    (
+        "skips with an empty reason",
+        with_build(lambda *_: Skip("")),
         "every_event_is_mapped_or_skipped_with_a_reason",
         (TRACK,),
         {},
@@ -608,10 +666,24 @@ BROKEN = [
         (IDENTIFY,),
         {},
     ),
+    (
+        "does not read its last answer, of somebody with an email",
+        by_email(does_not_read_its_last_answer),
+        "conversations_take_no_refusal_for_a_delivery",
+        (),
+        {},
+    ),
     ("takes any page", ends_with(Delivered()), "conversations_take_no_page_for_a_delivery", (IDENTIFY,), {}),
     ("does not look", ends_with(Delivered()), "conversations_stop_where_the_vendor_is_out", (IDENTIFY,), {}),
     ("sends something instead", ends_with(Again(Payload({}))), "conversations_survive_any_answer", (IDENTIFY,), {}),
     ("ends with nothing", ends_with(None), "conversations_survive_any_answer", (IDENTIFY,), {}),
+    (
+        "trusts the body that it assumes",
+        with_endpoint(USERS, converse=takes_the_first_found),
+        "conversations_survive_any_answer",
+        (IDENTIFY,),
+        {},
+    ),
     (
         "trusts the body",
         with_endpoint(USERS, converse=trusts_the_body),
@@ -719,6 +791,12 @@ def test_a_broken_promise_is_found(
             "converse gave Request, expected a Step",
             id="no step",
         ),
+        pytest.param(
+            with_endpoint(USERS, converse=never_ends),
+            "requests_can_be_sent",
+            "users: the conversation is not over after 100 steps; which answer ends it?",
+            id="no end",
+        ),
     ],
 )
 def test_the_kit_says_what_is_wrong_as_the_router_says_it(broken: Plugin, test: str, told: str) -> None:
@@ -726,6 +804,41 @@ def test_the_kit_says_what_is_wrong_as_the_router_says_it(broken: Plugin, test: 
 
     with pytest.raises(AssertionError, match=re.escape(told)):
         getattr(contract, f"test_{test}")(IDENTIFY)
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        pytest.param({"404": Dead}, "answers: the status '404', expected a number such as 404", id="a text"),
+        pytest.param(
+            {200: [Answer(Delivered), Answer(Dead, endpoint="event")]},
+            "answers[200]: endpoint=\"event\", expected one of ['events', 'users']",
+            id="no endpoint",
+        ),
+        pytest.param(
+            {400: Dead("no")}, "answers[400]: got Dead(reason='no'), expected a class such as Dead, or", id="a verdict"
+        ),
+        pytest.param(
+            {200: [Delivered]}, "Delivered'>, expected a class such as Dead, or an Answer", id="no answer among several"
+        ),
+        pytest.param(
+            {400: Answer((Dead, 7))},  # type: ignore[arg-type]
+            "answers[400]: got 7, expected a class: Delivered, ",
+            id="a number",
+        ),
+        pytest.param(
+            {400: Answer(Dead("no"))},  # type: ignore[arg-type]
+            "answers[400]: got Dead(reason='no'), expected a class: Delivered, ",
+            id="a verdict in an answer",
+        ),
+    ],
+)
+def test_the_kit_says_which_answer_it_can_not_try(answers: Any, told: str) -> None:
+    """An endpoint that was spelt wrong was tried nowhere and said nothing; others were errors within the kit."""
+    contract = type("Contract", (TestAGoodPlugin,), {"answers": answers})()
+
+    with pytest.raises(AssertionError, match=re.escape(told)):
+        contract.test_answers_are_read_as_they_are_meant()
 
 
 def test_the_kit_says_that_there_is_no_stand_in_before_what_its_settings_lack() -> None:
@@ -736,13 +849,67 @@ def test_the_kit_says_that_there_is_no_stand_in_before_what_its_settings_lack() 
         contract.test_the_sandbox_takes_its_own_settings()
 
 
+def test_the_kit_says_of_a_credential_that_is_plain_text_what_router_check_says() -> None:
+    """It was told in the middle of the router's own code that a str has no get_secret_value."""
+    plugin = with_endpoint(credentials=lambda s: [HeaderKey("X-Key", s.password)])
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": replace(plugin, settings=BareSettings)})()
+
+    for test in ("what_is_sent_as_a_secret_is_declared_as_one", "the_sandbox_accepts_what_is_mapped"):
+        with pytest.raises(PluginFailed, match="credentials returned HeaderKey whose value is str, expected SecretStr"):
+            getattr(contract, f"test_{test}")()
+
+
+@pytest.mark.parametrize(
+    ("request_of", "told"),
+    [
+        pytest.param(lambda s: 7, "credential_check gave 7, expected a Request", id="no request"),
+        pytest.param(
+            lambda s: Request("GET", build_url(s.api_url, "me")),
+            "credential_check: 404 this stand-in has no route",
+            id="no route",
+        ),
+    ],
+)
+def test_a_credential_check_is_tried_at_the_stand_in(request_of: Any, told: str) -> None:
+    """It was called for the first time by `router check --live`, in front of an operator."""
+    check = CredentialCheck(request=request_of, endpoint="events")
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": replace(PLUGIN, credential_check=check)})()
+
+    with pytest.raises((AssertionError, PluginFailed), match=told):
+        contract.test_the_sandbox_accepts_what_is_mapped()
+
+
+async def test_a_conversation_without_an_end_ends_at_the_stand_in_too() -> None:
+    """The kit's last test sent its requests for ever, and hid what the others had found."""
+    async with asyncio.timeout(20), open_stand_in(with_endpoint(USERS, converse=never_ends)) as stand_in:
+        with pytest.raises(PluginFailed, match="wants to send more than 100 requests for one payload"):
+            await stand_in.send("users", Payload({}))
+
+
+async def test_a_stand_in_is_sent_nothing_that_the_router_would_not_send() -> None:
+    """A Request without its Step was a missing attribute, and a lone verdict the answer of the stand-in."""
+    for plugin, endpoint, told in (
+        (
+            with_endpoint(USERS, converse=forgets_the_answer_it_assumes),
+            "users",
+            "converse gave Request, expected a Step",
+        ),
+        (with_judge(lambda r, p: Delivered()), "events", "judge returned Delivered, expected verdicts"),
+    ):
+        async with open_stand_in(plugin) as stand_in:
+            with pytest.raises(PluginFailed, match=told):
+                await stand_in.send(endpoint, Payload({}))
+
+
 def test_the_kit_finds_what_waits_at_once_and_tries_no_other_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     """All samples one after another would take minutes, and tell nothing more."""
     waited: list[Event] = []
 
     def wait(event: Event, fields: Document, settings: Settings) -> Payload:
         waited.append(event)
-        time.sleep(0.02)
+        since_s = time.perf_counter()
+        while time.perf_counter() < since_s + 0.02:
+            pass
         return Payload({}, key=event.message_id)
 
     monkeypatch.setattr("router.testing.waiting.LIMIT_S", 0.01)
@@ -759,6 +926,63 @@ def test_the_kit_names_what_a_plugin_turned_to() -> None:
 
     with pytest.raises(AssertionError, match=r"mapping called socket\.\S+ A plugin does no I/O"):
         contract.test_requests_can_be_sent()
+
+
+def test_the_kit_finds_a_sleep_of_any_length_and_does_not_wait_for_it() -> None:
+    """One of a second broke no limit: all tests passed, within minutes, and the router stopped the destination."""
+
+    def build(event: Event, fields: Document, settings: Settings) -> Payload:
+        time.sleep(1)
+        return Payload({}, key=event.message_id)
+
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": with_build(build)})()
+    since_s = time.perf_counter()
+
+    with pytest.raises(AssertionError, match=r"mapping called time\.sleep\. A plugin does no I/O"):
+        contract.test_requests_can_be_sent()
+    assert time.perf_counter() < since_s + 1
+
+
+def test_the_kit_tells_a_mistake_once_and_names_some_of_the_samples_that_have_it() -> None:
+    """One wrong line in a build was told thirty times in each of thirty tests."""
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": with_build(lambda *_: None)})()
+
+    with pytest.raises(AssertionError) as raised:
+        contract.test_requests_can_be_sent()
+
+    told = str(raised.value)
+    said = 'plugin acme: action "send event" returned None, expected a Payload, several, or Skip'
+    assert re.match(rf"identify; track; page; \d+ more: {said}", told)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "test", "advice"),
+    [
+        pytest.param(
+            with_build(lambda *_: Payload({}, key=str(CHANCE.random()))),
+            "all_attempts_have_one_key",
+            "make them of the event alone",
+            id="a new key each time",
+        ),
+        pytest.param(
+            with_request(lambda p, s: Request("POST", s.api_url, CHANCE.random())),
+            "the_same_event_makes_the_same_request",
+            "make it of the event and the settings alone",
+            id="throws dice",
+        ),
+        pytest.param(
+            with_build(lambda event, *_: Payload({}, key=event.user_id or "")),
+            "different_events_have_different_keys",
+            "make them of event.message_id",
+            id="one key a person",
+        ),
+    ],
+)
+def test_the_kit_says_what_to_do_about_keys_and_requests_that_differ(plugin: Plugin, test: str, advice: str) -> None:
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": plugin})()
+
+    with pytest.raises(AssertionError, match=advice):
+        getattr(contract, f"test_{test}")(TRACK)
 
 
 def test_the_kit_names_where_a_plugin_asks_what_time_it_is() -> None:
@@ -818,6 +1042,18 @@ def test_a_new_golden_request_is_written_first_and_passes_then(tmp_path: Path, m
     check(golden)
     monkeypatch.delenv("GOLDEN")
     check(golden)
+
+
+def test_a_call_without_a_golden_request_is_named_and_how_to_write_one(tmp_path: Path) -> None:
+    (tmp_path / "track.json").write_text('{"call": {"type": "track", "userId": "u1", "event": "E"}}')
+
+    class Requests(GoldenRequests):
+        plugin = PLUGIN
+        minimal: ClassVar[Mapping[str, Any]] = {"token": "t"}
+        folder = tmp_path
+
+    with pytest.raises(AssertionError, match=r"'alias', .*Write one with a call for each, such as .*GOLDEN=write"):
+        Requests().test_every_call_of_the_plugin_has_a_golden_request()
 
 
 def test_secrets_are_marked_and_an_address_among_them_still_leads_to_its_host() -> None:

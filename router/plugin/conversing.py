@@ -23,18 +23,20 @@ class Ended(Exception):
         self.verdict = verdict
 
 
-def conversation(talk: Callable[[Any, Any, list[str]], Said[None]]) -> Callable[[Payload, Any], Conversation]:
+def conversation(
+    talk: Callable[[Any, Any, list[str]], Said[Verdict | Blocked | None]],
+) -> Callable[[Payload, Any], Conversation]:
     """An endpoint's *converse* of ``talk(body, settings, warnings)``, which adds to the list what the vendor had to leave out:
-    the payload is `Delivered` with those warnings, unless the talk is `Ended` before."""
+    the payload is `Delivered` with those warnings, unless the talk is `Ended` before or returns a verdict."""
 
     @wraps(talk)
     def converse(payload: Payload, settings: Any) -> Conversation:
         warnings: list[str] = []
         try:
-            yield from talk(payload.body, settings, warnings)
+            verdict = yield from talk(payload.body, settings, warnings)
         except Ended as ended:
             return ended.verdict
-        return Delivered(tuple(warnings))
+        return Delivered(tuple(warnings)) if verdict is None else verdict
 
     return converse
 

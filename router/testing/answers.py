@@ -92,10 +92,23 @@ def why_lost(read: Callable[..., Any], *arguments: Any) -> str:
     return f"is read as {lost[0]!r}, which costs events; `judge_by_status` reads it as Later" if lost else ""
 
 
+_WORDS = (Delivered, Later, Dead, Again, Split, Blocked)
+
+
+def why_no_answer(answer: Any) -> str:
+    """What is wrong with one of a contract's *answers*, which may be anything; "" if nothing is."""
+    if not isinstance(answer, Answer):
+        return f"got {answer!r}, expected a class such as Dead, or an Answer"
+    for verdict in answer.verdict if isinstance(answer.verdict, Sequence) else [answer.verdict]:
+        if verdict not in _WORDS:
+            return f"got {verdict!r}, expected a class: {', '.join(word.__name__ for word in _WORDS)}"
+    return ""
+
+
 def as_answers(answers: Word | Answer | Sequence[Answer]) -> Sequence[Answer]:
     if isinstance(answers, type):
         return [Answer(answers)]
-    return [answers] if isinstance(answers, Answer) else answers
+    return [answers] if isinstance(answers, Answer) or not isinstance(answers, Sequence) else answers
 
 
 def why_unlike(expected: Word | Sequence[Word], judgement: Judgement, count: int) -> str:

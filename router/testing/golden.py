@@ -41,7 +41,10 @@ class GoldenRequests:
     def test_every_call_of_the_plugin_has_a_golden_request(self) -> None:
         covered = {orjson.loads(file.read_bytes())["call"]["type"] for file in self.folder.glob("*.json")}
         wanted = {call for action in self.plugin.actions for call in action.on}
-        assert not wanted - covered, f"calls without a file in {self.folder}: {sorted(wanted - covered)}"
+        assert not wanted - covered, (
+            f"calls without a file in {self.folder}: {sorted(wanted - covered)}. Write one with a call for each, such as "
+            '{"call": {"type": "group", "userId": "u1", "groupId": "g1"}}, and run GOLDEN=write pytest'
+        )
         assert covered <= set(EVENT_TYPES)
 
     def test_a_call_becomes_exactly_these_requests(self, golden: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -22,7 +23,7 @@ from router.plugin import (
     Step,
 )
 from router.plugin_calls import MAX_STEPS
-from router.testing.samples import WELL_MADE
+from router.testing.samples import SAMPLES, WELL_MADE
 from router.testing.waiting import in_time
 
 NOTHING: Mapping[int, Response] = {}
@@ -50,6 +51,8 @@ class Talk:
     """A conversation from its first step to its end."""
 
     requests: tuple[Request, ...]
+    assumed: tuple[Response, ...]
+    """The answer that each of them assumes."""
     end: Any
     """What the generator returned: a `Verdict` or `Blocked` if the plugin is right."""
 
@@ -66,6 +69,27 @@ class Rehearsal:
     @property
     def batch_endpoints(self) -> list[BatchEndpoint]:
         return [endpoint for endpoint in self._endpoints.values() if isinstance(endpoint, BatchEndpoint)]
+
+    @cached_property
+    def calls(self) -> Mapping[str, Event]:
+        """One event of each call and, for an action that makes nothing of them, the first sample of which it does: where a
+        vendor knows people by their email, a track call that has one."""
+        calls = dict(WELL_MADE)
+        try:
+            reached = {name for event in WELL_MADE.values() for name in self._acting(event)}
+            for sample, event in SAMPLES.items():
+                if len(reached) == len(self.plugin.actions):
+                    break
+                if not reached.issuperset(acting := self._acting(event)):
+                    reached |= acting
+                    calls[sample] = event
+        except Exception:  # the test that asked will meet it too, and say of which event
+            return WELL_MADE
+        return calls
+
+    def _acting(self, event: Event) -> set[str]:
+        """The names of the actions that make something of *event*."""
+        return {mapped.action.name for mapped in self.map(event) if mapped.payloads}
 
     def map(self, event: Event, historical_age_s: float | None = None) -> list[Mapped]:
         """What each action makes of *event*, by the same code as delivery. With *historical_age_s* as in a replay."""
@@ -104,18 +128,20 @@ class Rehearsal:
         assert isinstance(endpoint, ConversationEndpoint)
         conversation = endpoint.converse(payload, self.settings)
         assert isinstance(conversation, Generator), f"converse gave {_kind(conversation)}, expected a Generator"
-        requests: list[Request] = []
+        steps: list[Step] = []
         try:
             step = in_time("converse", next, conversation)
-            while len(requests) < MAX_STEPS:
+            while len(steps) < MAX_STEPS:
                 assert isinstance(step, Step), f"converse gave {_kind(step)}, expected a Step"
-                requests.append(step.request)
-                step = in_time("converse", conversation.send, instead.get(len(requests) - 1, step.assumed))
+                steps.append(step)
+                step = in_time("converse", conversation.send, instead.get(len(steps) - 1, step.assumed))
         except StopIteration as stop:
-            return Talk(tuple(requests), stop.value)
+            return Talk(tuple(each.request for each in steps), tuple(each.assumed for each in steps), stop.value)
         finally:
             conversation.close()
-        raise AssertionError(f"the conversation is not over after {MAX_STEPS} steps")
+        raise AssertionError(
+            f"{endpoint.name}: the conversation is not over after {MAX_STEPS} steps; which answer ends it?"
+        )
 
     def end(self, endpoint: Endpoint, payload: Payload, instead: Mapping[int, Response]) -> Any:
         """What such a conversation returns."""

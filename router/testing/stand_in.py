@@ -26,6 +26,7 @@ from router.plugin import (
     Plugin,
     PluginSettings,
     Response,
+    Step,
 )
 from router.plugin.sandbox import Sandbox
 from router.testing.rehearsal import Rehearsal
@@ -84,23 +85,34 @@ class StandIn:
         """Send *payloads* together to the endpoint of that name, as the core does, and judge the answer."""
         return await self._deliver(self.rehearsal.destination.endpoints[endpoint], payloads)
 
+    async def check_credentials(self) -> Response | None:
+        """Try the credentials as ``router check --live`` does. Returns the answer if it refuses them; None if it does not, or
+        if they can't be tried."""
+        destination = self.rehearsal.destination
+        calls, check = destination.calls, destination.plugin.credential_check
+        if check is None or not calls.can_check(check):
+            return None
+        credentials = calls.credentials(destination.endpoints[check.endpoint])
+        answer = await self._send.send(calls.check_request(check), credentials, "")
+        return None if calls.is_good(check, answer) else answer
+
     async def _deliver(self, endpoint: Endpoint, payloads: Sequence[Payload]) -> Judgement:
-        credentials = endpoint.credentials(self.settings)
+        calls = self.rehearsal.destination.calls
+        credentials = calls.credentials(endpoint)
         if isinstance(endpoint, BatchEndpoint):
             payloads = [write_payload(payload, endpoint).payload for payload in payloads]
-            request = endpoint.pack(payloads, self.settings)
-            response = await self._send.send(request, credentials, payloads[0].key)
-            return endpoint.judge(response, payloads, self.settings)
+            request = calls.pack(endpoint, payloads)
+            return calls.judge(endpoint, await self._send.send(request, credentials, payloads[0].key), payloads)
         assert isinstance(endpoint, ConversationEndpoint)
         [payload] = payloads
-        conversation = endpoint.converse(payload, self.settings)
+        talk = calls.converse(endpoint, payload)
         try:
-            step = next(conversation)
-            while True:
-                step = conversation.send(await self._send.send(step.request, credentials, payload.key))
-        except StopIteration as stop:
-            end = stop.value
-            return end if isinstance(end, Blocked) else [end]
+            said = talk.next()
+            while isinstance(said, Step):
+                said = talk.next(await self._send.send(said.request, credentials, payload.key))
+        finally:
+            talk.close()
+        return said if isinstance(said, Blocked) else [said]
 
 
 def _batches(items: Sequence[tuple[Endpoint, Payload]]) -> list[list[tuple[Endpoint, Payload]]]:

@@ -73,6 +73,22 @@ def test_only_a_refusal_costs_no_more(verdict: Verdict | Blocked) -> None:
     assert talk({400: verdict}, 200, 400) == verdict
 
 
+@pytest.mark.parametrize("verdict", ENDS)
+def test_a_talk_may_return_its_verdict_as_any_conversation_does(verdict: Verdict | Blocked) -> None:
+    """It was thrown away, and what the plugin called dead counted as delivered."""
+
+    @conversation
+    def returning(body: Any, settings: Any, warnings: list[str]) -> Said[Verdict | Blocked | None]:
+        yield STEP
+        return verdict
+
+    said = returning(Payload({}), None)
+    next(said)
+    with pytest.raises(StopIteration) as end:
+        said.send(Response(404))
+    assert end.value.value == verdict
+
+
 def test_a_conversation_keeps_the_name_and_the_words_of_its_talk() -> None:
     """A plugin's mistakes are told with them."""
     assert (converse.__name__, converse.__doc__) == ("converse", "Two parts, the second of which may be refused.")

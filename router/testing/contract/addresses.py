@@ -12,7 +12,7 @@ from router.plugin.request import encode_body
 from router.testing.contract.each_sample import every_sample, for_each
 from router.testing.contract.plugin_under_test import PluginUnderTest
 from router.testing.rehearsal import Rehearsal, Sent, at_base_url
-from router.testing.samples import HOSTILE_IDS, WELL_MADE, hostile_events
+from router.testing.samples import HOSTILE_IDS, hostile_events
 
 _LINE_BREAK = re.compile("[\r\n\0]")
 _ENCODED = re.compile("[!-~]+")
@@ -47,7 +47,7 @@ class AddressesContract(PluginUnderTest):
 
     def test_base_url_moves_every_request(self) -> None:
         moved = Rehearsal(self.plugin, at_base_url(self.settings, "http://127.0.0.1:9/base"))
-        urls = [sent.request.url for event in WELL_MADE.values() for sent in moved.requests(event)]
+        urls = [sent.request.url for event in self.rehearsal.calls.values() for sent in moved.requests(event)]
         assert urls, "no sample event is sent"
         assert not [url for url in urls if not url.startswith("http://127.0.0.1:9/base")]
 

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from router.plugin_packages import check_plugin
+from router.testing.answers import as_answers, why_no_answer
 from router.testing.contract.plugin_under_test import PluginUnderTest
 
 
@@ -20,6 +21,19 @@ class DeclarationsContract(PluginUnderTest):
         unknown = [name for name in self.waivers if not (name.startswith("test_") and hasattr(self, name))]
         assert not unknown, f"no such tests: {unknown}"
         assert all(reason.strip() for reason in self.waivers.values()), "each waiver needs a reason"
+
+    def test_answers_are_read_as_they_are_meant(self) -> None:
+        """An answer of an endpoint that there is not would be tried nowhere."""
+        names = [endpoint.name for endpoint in self.plugin.endpoints]
+        for status, answers in self.answers.items():
+            assert type(status) is int, f"answers: the status {status!r}, expected a number such as 404"
+            for answer in as_answers(answers):
+                where = f"answers[{status}]"
+                wrong = why_no_answer(answer)
+                assert not wrong, f"{where}: {wrong}"
+                assert answer.endpoint in ("", *names), (
+                    f'{where}: endpoint="{answer.endpoint}", expected one of {names}'
+                )
 
     def test_minimal_settings_load_and_lead_somewhere(self) -> None:
         parts = urlsplit(self.settings.api_url)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from router.plugin import Dead
+from router.plugin import Dead, describe
 from router.plugin.sandbox import Sandbox
 from router.testing.contract.plugin_under_test import PluginUnderTest
-from router.testing.samples import WELL_MADE
 from router.testing.stand_in import open_stand_in, sandbox_class
 
 
@@ -18,8 +17,9 @@ class SandboxContract(PluginUnderTest):
         self.plugin.settings.model_validate(dict(self.plugin.sandbox_settings))
 
     def test_the_sandbox_accepts_what_is_mapped(self) -> None:
-        """One event of each call, sent in order over a socket with credentials: nothing is refused, and something is kept. Nor
-        is anything refused that comes again, as after an answer that was lost: a repeat is no dead letter."""
+        """The check of the credentials, then one event of each call and each action, sent in order over a socket with
+        credentials: nothing is refused, and something is kept. Nor is anything refused that comes again, as after an answer
+        that was lost: a repeat is no dead letter."""
         refused, accepted = asyncio.run(self._send_to_sandbox())
         assert not refused, f"the sandbox refused: {refused}"
         assert accepted, "the sandbox kept nothing"
@@ -27,9 +27,11 @@ class SandboxContract(PluginUnderTest):
     async def _send_to_sandbox(self) -> tuple[list[str], int]:
         """What was refused, and how much was kept."""
         async with open_stand_in(self.plugin) as stand_in:
-            refused = [
+            answer = await stand_in.check_credentials()
+            refused = [f"credential_check: {describe(answer)}"] if answer is not None else []
+            refused += [
                 f"{action} on {event.type}, {how}: {judgement}"
-                for event in WELL_MADE.values()
+                for event in self.rehearsal.calls.values()
                 for how in ("sent once", "sent again")
                 for action, judgements in (await stand_in.deliver(event)).items()
                 for judgement in judgements

@@ -17,7 +17,6 @@ from router.testing.answers import ODD_BODIES, ODD_STATUSES
 from router.testing.contract.answered import Answered
 from router.testing.contract.each_sample import every_call
 from router.testing.rehearsal import Rehearsal
-from router.testing.samples import WELL_MADE
 
 
 class SecretsContract(Answered):
@@ -54,7 +53,8 @@ class SecretsContract(Answered):
     def test_what_is_sent_as_a_secret_is_declared_as_one(self) -> None:
         """A setting that is plain text shows in errors and in explain. ``SecretStr`` hides it."""
         plain = {name: value for name, value in self.settings if isinstance(value, str) and value}
-        sent = [each for endpoint in self.plugin.endpoints for each in endpoint.credentials(self.settings)]
+        calls = self.rehearsal.destination.calls
+        sent = [each for endpoint in self.plugin.endpoints for each in calls.credentials(endpoint)]
         hidden = {
             value.get_secret_value()
             for each in sent
@@ -76,7 +76,7 @@ class SecretsContract(Answered):
                 except UnreadableAnswer as error:
                     _assert_hidden(secrets, str(error))
         rehearsal = Rehearsal(self.plugin, settings)
-        for event in WELL_MADE.values():
+        for event in self.rehearsal.calls.values():
             for _, talker, payload in self._conversations(event):
                 for place in range(len(rehearsal.talk(talker, payload).requests)):
                     for status in ODD_STATUSES:

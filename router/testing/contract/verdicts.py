@@ -16,7 +16,6 @@ from router.testing.answers import (
     why_unlike,
 )
 from router.testing.contract.answered import Answered
-from router.testing.samples import WELL_MADE
 from router.testing.waiting import in_time
 
 
@@ -58,7 +57,7 @@ class VerdictsContract(Answered):
             for response in self._untold_outages(batch):
                 lost = why_lost(batch.judge, response, payloads, settings)
                 assert not lost, f"{batch.name}: a {response.status} {lost}"
-        for event in WELL_MADE.values():
+        for event in self.rehearsal.calls.values():
             for action, endpoint, payload in self._conversations(event):
                 for place in range(len(rehearsal.talk(endpoint, payload).requests)):
                     for response in self._untold_outages(endpoint):

@@ -14,6 +14,7 @@ from router.plugin import (
     Request,
     Response,
     UnreadableAnswer,
+    Verdict,
     build_url,
     judge_by_status,
 )
@@ -46,9 +47,10 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     refused = answer.get("refused") if isinstance(answer, dict) else None
     if not isinstance(refused, list):
         raise UnreadableAnswer(f"a 200 without its list of what was refused: {response.text[:200]}")
-    reasons = {
-        item["index"]: str(item.get("reason"))
-        for item in refused
-        if isinstance(item, dict) and isinstance(item.get("index"), int)
-    }
-    return [Dead(reasons[place]) if place in reasons else Delivered() for place in range(len(payloads))]
+    verdicts: list[Verdict] = [Delivered()] * len(payloads)
+    for item in refused:
+        place = item.get("index") if isinstance(item, dict) else None
+        if not isinstance(place, int) or not 0 <= place < len(payloads):  # something is refused: none of them is delivered
+            raise UnreadableAnswer(f"a 200 that refuses what was not sent: {response.text[:200]}")
+        verdicts[place] = Dead(str(item.get("reason")))
+    return verdicts
