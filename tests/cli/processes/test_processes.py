@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -141,6 +142,32 @@ async def test_promise_2_a_process_that_stays_down_holds_no_more_of_the_log_than
     assert deliveries.needed_from() == {0: 60}
     up.pulse = {}
     assert deliveries.needed_from() == {0: 1}
+
+
+async def test_a_destination_that_comes_back_into_the_config_comes_back_to_its_process(tmp_path: Path) -> None:
+    """That may still wait for its requests. Another process could not have its state, and said to stop this one."""
+    registry = Registry([Plugin(slug="made_up", name="Made up", settings=PluginSettings, endpoints=(), actions=())])
+
+    def config_of(**destinations: str) -> Config:
+        named = ", ".join(f"{name}: {{plugin: made_up{more}}}" for name, more in destinations.items())
+        return parse_config(f"sources: {{website: {{write_key: a-key}}}}\ndestinations: {{{named}}}", registry)
+
+    log: Any = SimpleNamespace(id="log-1", partitions=(0,))
+    deliveries = ProcessDeliveries(2, log, config_of(), registry, "info", SystemClock(), list)
+    told: list[set[str]] = [set(), set()]
+
+    async def take(number: int, orders: Orders) -> None:
+        told[number] = set(orders.names)
+
+    for number, process in enumerate(deliveries._processes):
+        process.take = partial(take, number)  # type: ignore[method-assign]
+
+    for names in ({"one": "", "two": ""}, {"one": "", "three": ""}, {"one": "", "three": "", "two": ""}):
+        await deliveries.apply(config_of(**names), {}, NOBODY)
+    assert told == [{"one"}, {"two", "three"}]
+    await deliveries.apply(config_of(one="", three=""), {}, NOBODY)
+    await deliveries.apply(config_of(one="", three="", four="", other=", formerly: two"), {}, NOBODY)
+    assert told == [{"one", "four"}, {"three", "other"}]
 
 
 async def test_an_answer_that_is_cut_off_is_that_of_a_daemon_that_ended(tmp_path: Path) -> None:
