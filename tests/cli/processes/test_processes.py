@@ -18,7 +18,7 @@ from router.admin.client import Client, NotRunning
 from router.admin.crew import Down
 from router.admin.server import listen_on_socket, socket_app
 from router.cli.processes import child_process
-from router.cli.processes.child_process import ChildProcess
+from router.cli.processes.child_process import DOWN_S, NEW, ChildProcess
 from router.cli.processes.deliveries import PULSE_S, ProcessDeliveries
 from router.cli.processes.orders import Envelope, Orders, check_portable, socket_name
 from router.clock import SystemClock
@@ -196,6 +196,50 @@ async def test_a_process_that_has_not_applied_its_first_orders_is_down(tmp_path:
             await starting.call("jobs")
         starting._be_up()
         assert await starting.call("jobs") == []
+
+
+async def test_promise_2_a_process_that_begins_takes_as_long_as_states_take_to_open_and_is_not_stuck(
+    tmp_path: Path,
+) -> None:
+    """One that gets its first destination at a reload was taken for one that had been silent since the router's start, and one
+    that is started again for silent as long as its states open. A red `/health` may have the router killed."""
+    clock = SetClock()
+
+    async def pulse() -> dict[str, Any]:
+        return {"problems": []}
+
+    async with process(tmp_path, pulse, clock) as starting:
+        starting._orders, starting._reason = orders_for("crm"), NEW
+        clock.now_s += 3_600.0
+        assert starting.stuck == []
+        with pytest.raises(Down, match="process 1 is starting"):
+            await starting.call("status")
+
+        starting._heard_s, starting._reason = clock.now_s, "it was killed by SIGKILL"
+        for _ in range(10):
+            clock.now_s += PULSE_S
+            await starting.feel_pulse()
+        assert starting.stuck == []
+        clock.now_s += DOWN_S + 1.0
+        assert starting.stuck == ["process 1 of crm: it was killed by SIGKILL"]
+
+
+async def test_a_first_start_that_fails_is_told_of_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+    process = ChildProcess(1, tmp_path, "info", SystemClock())
+
+    with pytest.raises(OperatorError, match="too many open files"):
+        await process.take(orders_for("crm"))
+
+    assert process.problems == [
+        "crm: process 1 is down: process 1 can't be started: too many open files; it is started again by itself"
+    ]
+    await process.stop(0.1)
 
 
 class Broken:
