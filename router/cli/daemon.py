@@ -146,17 +146,18 @@ class Daemon:
         config = self._config
         self._suppression.load()
         await self._start_sandboxes(config, self._registry)
-        await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
-        self._metrics.register(self._deliveries.collector)
-        self._metrics.register(LogCollector(self._log, self._stuck))
         calls = {
             **self._deliveries.calls(),
             **self._suppression.calls(),
             "reload": self.reload,
             "sandbox": self._sandboxes.accepted,
         }
+        # Before states are opened, which may take long: who asks would be told that no router runs.
         self._socket_runner = await listen_on_socket(socket_app(calls), socket_path(config))
         self._runners.append(self._socket_runner)
+        await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
+        self._metrics.register(self._deliveries.collector)
+        self._metrics.register(LogCollector(self._log, self._stuck))
         # A router that takes no events has no other port to say there that it is alive.
         admin = port_app(
             calls["status"], self._metrics, self._deliveries.refresh, lambda: health_response(self._stuck())

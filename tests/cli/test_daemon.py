@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.admin.status import CHANGING
+from router.cli.backend import ask
 from router.cli.daemon import Daemon
 from router.cli.supervisor import Supervisor
 from router.config import Config, load_config
+from router.delivery.state.directory import StateDirectory
 from router.registry import Registry
 from tests.delivery.harness import until as until_async
 from tests.system.harness import Process, until
@@ -84,6 +87,34 @@ async def test_a_reload_that_is_asked_for_during_a_start_comes_after_it(slow: Sl
     os.kill(os.getpid(), signal.SIGTERM)
 
     await asyncio.wait_for(run, 10)
+
+
+async def test_a_router_that_opens_states_says_so(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That may take long, and whoever asked was told that no router runs."""
+    take, may_open = StateDirectory.take, threading.Event()
+
+    def take_slowly(self: StateDirectory, name: str, *arguments: Any) -> Any:
+        if name == "crm":
+            may_open.wait(10.0)
+        return take(self, name, *arguments)
+
+    monkeypatch.setattr(StateDirectory, "take", take_slowly)
+    registry, read = Registry.load(), Hanging(config)
+    daemon, is_ready = Daemon(read(registry), registry, read, Supervisor({}), {}), asyncio.Event()
+    run = asyncio.create_task(daemon.run(lambda _: is_ready.set()))
+    await until_async((config.parent / "var" / "admin.sock").exists)
+
+    status = await ask(config, "status")
+
+    assert not is_ready.is_set()
+    assert status["running"]
+    [crm] = [each for each in status["destinations"] if each["destination"] == "crm"]
+    assert (crm["state"], crm["reason"]) == ("new", CHANGING)
+    may_open.set()
+    async with asyncio.timeout(10):
+        await is_ready.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(run, 20)
 
 
 class Hanging:
