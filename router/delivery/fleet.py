@@ -92,6 +92,8 @@ class Fleet:
             self._openings,
         )
         self.berths: dict[str, Berth] = {}
+        self._former: dict[str, Berth] = {}
+        """The last berths of wanted destinations that have none: they change, or can't start any more."""
         self.problems: dict[str, str] = {}
         """Destinations that could not start, and why. `retry` tries them again."""
         self._assignments: Sequence[Assignment] = ()
@@ -129,7 +131,7 @@ class Fleet:
             self._elsewhere = tuple(elsewhere)
             self._outfitter.decoder.forget()
             self._forgive()
-            self._begin()
+            self._begin({})
             await _wait_for({*self._landing, *self._entering.values()}, APPLY_S)
             if problems := [*self._unfit.values(), *self._tell_of_late()]:
                 raise OperatorError("\n".join(problems))
@@ -144,7 +146,7 @@ class Fleet:
         async with self._applying:
             if self.problems:
                 self._assignments = tuple(assignments) or self._assignments
-                await _wait_for(self._begin(), APPLY_S)
+                await _wait_for(self._begin(self.problems), APPLY_S)
                 if self._unfit:
                     raise OperatorError("\n".join(self._unfit.values()))
 
@@ -156,8 +158,9 @@ class Fleet:
                 if berth.assignment in self._assignments:
                     berth.worker.halt.end()
 
-    def _begin(self) -> set[asyncio.Task[None]]:
-        """Begin to do what the assignments say. Returns the tasks that bring in destinations."""
+    def _begin(self, problems: Mapping[str, str]) -> set[asyncio.Task[None]]:
+        """Begin to do what the assignments say. Returns the tasks that bring in destinations. *problems* are those that are
+        still true until it turns out otherwise."""
         if self._over.is_set():
             return set()
         self._follow_clock()
@@ -168,7 +171,9 @@ class Fleet:
             self.unknown_sources.configure(assignment.destination.sources.known)  # all say the same
         for name in [name for name, berth in self.berths.items() if not berth.is_as(wanted.get(name))]:
             self._leave(name)
-        before, self.problems, self._unfit = self.problems, {}, {}
+        self._former = {name: berth for name, berth in self._former.items() if name in wanted}
+        before, self._unfit = self.problems, {}
+        self.problems = {name: problem for name, problem in problems.items() if name in wanted}
         coming = {
             name: asyncio.create_task(self._bring(name, before.get(name, "")), name=f"entering of {name}")
             for name in wanted
@@ -224,6 +229,7 @@ class Fleet:
             return False
         finally:
             del self._opening[name]
+        self.problems.pop(name, None)
         if before or name in self._late:
             self._late.discard(name)
             _LOGGER.info("destination starts after all", destination=name)
@@ -300,6 +306,8 @@ class Fleet:
         """Take the destination out of ``berths`` at once, so that nobody else does. The future is done when it has landed:
         after *deadline_s* at the latest; if that is None, after as long as its requests may take."""
         berth = self.berths.pop(name)
+        if name in self._wanted:
+            self._former[name] = berth
         landing = asyncio.create_task(self._land(berth, deadline_s), name=f"landing of {name}")
         self._landing[landing] = berth
         landing.add_done_callback(self._landing.pop)
@@ -324,6 +332,7 @@ class Fleet:
             return
         ledger, notes = opened
         berth = self.berths[assignment.name] = Berth.of(assignment, ledger, notes)
+        self._former.pop(assignment.name, None)
         ledger.start()
         if not assignment.is_enabled:
             if ledger.disabled_since_s is None:
@@ -377,6 +386,11 @@ class Fleet:
                 berth.follow_clock(jump_s)
 
     # --- how they are doing ---
+
+    @property
+    def shown(self) -> Mapping[str, Berth]:
+        """The berth of each destination that has had one, or its last one while it has none, which knows its counts."""
+        return {**self._former, **self.berths}
 
     def note_hang(self, name: str, call: str) -> None:
         """A call into the destination's plugin can't be broken off. Called from another thread; see `Halt.note_hang`."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.admin.metrics import BooksCollector
 from router.delivery import fleet, openings
 from router.delivery.sending.http_send import HttpSend
 from router.delivery.state.directory import StateDirectory
@@ -284,6 +285,78 @@ async def test_a_stop_waits_for_what_a_change_lets_land_no_longer_than_for_the_r
     await asyncio.wait({change})
     assert stand.fleet.berths == {}
     await until(lambda: is_free(stand, "down"))
+
+
+# --- what is shown meanwhile ---
+
+
+def metrics_of(stand: Stand) -> dict[str, float]:
+    """What a scrape has of ``down`` and ``slow``: their accepted events, and the states they are in."""
+    collector = BooksCollector(stand.fleet, stand.log, stand.clock)
+    samples = [sample for family in collector.collect() for sample in family.samples]
+    return {
+        f"{sample.labels['destination']} {sample.labels.get('state', 'accepted')}": sample.value
+        for sample in samples
+        if sample.labels.get("destination") in ("down", "slow")
+        and (sample.name == "router_destination_accepted_total" or (sample.labels.get("state") and sample.value))
+    }
+
+
+async def test_counters_of_a_destination_stay_while_it_changes_and_go_when_it_is_taken_out(
+    stand: Stand, vendor: SlowVendor, may_open: threading.Event
+) -> None:
+    """A rate over a counter that went and came back began anew each time."""
+    stand.clock.speed = 1.0
+    slow = assignment("slow", is_opt_in=True)
+    may_open.set()
+    await stand.open(DOWN, slow)
+    await stand.add(10)
+    await until(lambda: vendor.under_way > 0)
+    before = metrics_of(stand)
+    assert before == {"down accepted": 10, "down going": 1, "slow accepted": 10, "slow going": 1}
+    may_open.clear()
+
+    with pytest.raises(OperatorError):
+        await stand.fleet.apply([CHANGED, replace(slow, timeout_s=2.0)])
+    assert sorted(stand.fleet.berths) == []
+    await BooksCollector(stand.fleet, stand.log, stand.clock).refresh()  # of what is closed by now, too
+    assert metrics_of(stand) == before
+    await stand.add(5)
+    assert metrics_of(stand)["slow accepted"] == 15
+
+    with pytest.raises(OperatorError):
+        await stand.fleet.apply([])
+    assert metrics_of(stand) == {}
+    may_open.set()
+    vendor.may_answer.set()
+    await until(lambda: not stand.fleet._entering and not stand.fleet._landing)
+    assert metrics_of(stand) == {}
+
+
+async def test_a_destination_that_can_not_start_any_more_is_unusable_until_it_has_started(
+    stand: Stand, may_open: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not while it was tried again, so that an alert began anew. Its counters stay."""
+
+    def refuse(self: StateDirectory, name: str, *arguments: Any) -> Any:
+        raise StateUnusable("the disk refuses it")
+
+    slow = assignment("slow", is_opt_in=True)
+    may_open.set()
+    await stand.open(slow)
+    await stand.add(3)
+    with monkeypatch.context() as patched:
+        patched.setattr(StateDirectory, "take", refuse)
+        await stand.fleet.apply([replace(slow, timeout_s=2.0)])
+    assert metrics_of(stand) == {"slow accepted": 3, "slow unusable": 1}
+    may_open.clear()
+
+    await stand.fleet.retry()
+
+    assert metrics_of(stand) == {"slow accepted": 3, "slow unusable": 1}
+    may_open.set()
+    await until(lambda: metrics_of(stand) == {"slow accepted": 3, "slow going": 1})
+    assert stand.fleet.problems == {}
 
 
 # --- changes that come faster than batches leave ---
