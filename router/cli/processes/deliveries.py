@@ -28,7 +28,7 @@ from router.log.segments import Unreadable
 from router.log.sqlite import SqliteLog
 from router.registry import Registry
 from router.suppressed import Suppressed
-from router.unless import pause
+from router.unless import pause, unless
 
 PULSE_S: Final = 2.0
 """How often each process is asked how it is."""
@@ -134,8 +134,11 @@ class ProcessDeliveries:
                 messenger.cancel()
 
     async def _feel_pulses(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
+        async def feel() -> None:
             await asyncio.gather(*(process.feel_pulse() for process in self._processes))
+
+        while not stop.is_set():
+            await unless(stop, feel())  # one that hangs is waited for
             await pause(stop, PULSE_S)
 
     async def _tell_news(self, partition: int) -> None:

@@ -170,6 +170,27 @@ async def test_a_destination_that_comes_back_into_the_config_comes_back_to_its_p
     assert told == [{"one", "four"}, {"three", "other"}]
 
 
+async def test_a_stop_does_not_wait_for_what_a_process_that_hangs_would_say(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It has its time to end all the same, and an exit took longer than is promised."""
+    log: Any = SimpleNamespace(id="log-1", partitions=())
+    deliveries = ProcessDeliveries(1, log, Config(data=tmp_path), Registry(), "info", SystemClock(), list)
+    is_asked, stop = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        is_asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(deliveries._processes[0], "feel_pulse", hang)
+    run = asyncio.create_task(deliveries.run(stop))
+    await is_asked.wait()
+
+    stop.set()
+
+    await asyncio.wait_for(run, 2.0)
+
+
 async def test_an_answer_that_is_cut_off_is_that_of_a_daemon_that_ended(tmp_path: Path) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
