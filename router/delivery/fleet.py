@@ -36,6 +36,9 @@ from router.log.room import NO_RESERVE, Reserve
 APPLY_S: Final = 10.0
 """How long a start or a reload waits for destinations that take their time. They go on by themselves."""
 
+RETRY_S: Final = 1.0
+"""The same of a `Fleet.retry`. A stop waits for it."""
+
 LANDED_S: Final = 10.0
 """How long what is under way at a change may take in any case, until its outcome is on disk."""
 
@@ -138,15 +141,17 @@ class Fleet:
 
     async def retry(self, assignments: Sequence[Assignment] = ()) -> None:
         """Try again to start the destinations that could not start, according to *assignments* if there are any; those of all
-        others are as before.
+        others are as before. Without, it leaves that to a change that is under way.
 
         Raises:
             OperatorError: a state does not fit this log or this program.
         """
+        if self._applying.locked() and not assignments:
+            return
         async with self._applying:
             if self.problems:
                 self._assignments = tuple(assignments) or self._assignments
-                await _wait_for(self._begin(self.problems), APPLY_S)
+                await _wait_for(self._begin(self.problems), RETRY_S)
                 if self._unfit:
                     raise OperatorError("\n".join(self._unfit.values()))
 

@@ -287,6 +287,36 @@ async def test_a_stop_waits_for_what_a_change_lets_land_no_longer_than_for_the_r
     await until(lambda: is_free(stand, "down"))
 
 
+@pytest.mark.parametrize("slow_is", ["a request", "an opening"])
+async def test_housekeeping_waits_neither_for_requests_of_a_change_nor_for_a_state_that_opens_slowly(
+    stand: Stand, vendor: SlowVendor, may_open: threading.Event, monkeypatch: pytest.MonkeyPatch, slow_is: str
+) -> None:
+    """A stop waits for it: with ten seconds for each of them, an exit took longer than a supervisor waits."""
+    monkeypatch.setattr(fleet, "APPLY_S", 5.0)
+    monkeypatch.setattr(fleet, "RETRY_S", 0.1)
+    stand.clock.speed = 1.0
+    (stand.directory / "destinations").mkdir()
+    damaged = stand.directory / "destinations" / "slow.sqlite"
+    damaged.write_text("no database" * 1_000)
+    may_open.set()
+    await in_flight(stand, vendor)
+    await stand.fleet.apply([DOWN, assignment("slow")])
+    assert list(stand.fleet.problems) == ["slow"]
+    change = asyncio.create_task(asyncio.sleep(0))
+    if slow_is == "a request":
+        change = asyncio.create_task(stand.fleet.apply([CHANGED, assignment("slow")]))
+        await until(lambda: not stand.fleet.berths and list(stand.fleet.problems) == ["slow"])
+    else:
+        may_open.clear()
+
+    await asyncio.wait_for(stand.fleet.retry(), 2.0)
+
+    assert change.done() == (slow_is == "an opening")
+    may_open.set()
+    vendor.may_answer.set()
+    await asyncio.wait({change})
+
+
 # --- what is shown meanwhile ---
 
 
