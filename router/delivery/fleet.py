@@ -32,6 +32,7 @@ from router.guard import PluginFailed
 from router.integrations import DestinationNames
 from router.log.interface import Engine
 from router.log.room import NO_RESERVE, Reserve
+from router.unless import unless
 
 APPLY_S: Final = 10.0
 """How long a start or a reload waits for destinations that take their time. They go on by themselves."""
@@ -135,7 +136,8 @@ class Fleet:
             self._outfitter.decoder.forget()
             self._forgive()
             self._begin({})
-            await _wait_for({*self._landing, *self._entering.values()}, APPLY_S)
+            # Once it is over all of them go on, but nobody waits here any more: a stop would wait for that.
+            await unless(self._over, _wait_for({*self._landing, *self._entering.values()}, APPLY_S))
             if problems := [*self._unfit.values(), *self._tell_of_late()]:
                 raise OperatorError("\n".join(problems))
 

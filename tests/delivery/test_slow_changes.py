@@ -389,6 +389,23 @@ async def test_a_destination_that_can_not_start_any_more_is_unusable_until_it_ha
     assert stand.fleet.problems == {}
 
 
+async def test_who_waits_for_a_change_is_answered_when_the_fleet_ends(
+    stand: Stand, vendor: SlowVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that delivers was killed before its flights had landed: its server waited for the answer to a reload."""
+    monkeypatch.setattr(fleet, "APPLY_S", 60.0)
+    stand.clock.speed = 1.0
+    await in_flight(stand, vendor)
+    change = asyncio.create_task(stand.fleet.apply([CHANGED]))
+    await until(lambda: not stand.fleet.berths)
+
+    stand.fleet.end()
+
+    await asyncio.wait_for(change, 2.0)
+    assert vendor.broken_off == 0
+    vendor.may_answer.set()
+
+
 # --- changes that come faster than batches leave ---
 
 
