@@ -291,7 +291,7 @@ class Fleet:
     def cut(self) -> None:
         """Break off everything under way at once: another router delivers, or is about to. `abandon` does the rest."""
         self.end()
-        for berth in (*self.berths.values(), *self._landing.values()):
+        for berth in self._at_work:
             if berth.worker is not None:
                 berth.worker.cut()
 
@@ -401,9 +401,9 @@ class Fleet:
 
     def note_hang(self, name: str, call: str) -> None:
         """A call into the destination's plugin can't be broken off. Called from another thread; see `Halt.note_hang`."""
-        berth = self.berths.get(name)
-        if berth is not None and berth.worker is not None:
-            berth.worker.halt.note_hang(call)
+        for berth in self._at_work:
+            if berth.assignment.name == name and berth.worker is not None:
+                berth.worker.halt.note_hang(call)
 
     def glances(self) -> dict[str, Glance]:
         """For the watchdog: how each destination at work is doing."""
@@ -415,8 +415,13 @@ class Fleet:
 
     @property
     def broken(self) -> list[str]:
-        """Tasks that should run but do not."""
-        return [task for berth in self.berths.values() if berth.worker for task in berth.worker.broken]
+        """Tasks that should run but do not, and states that can't be written."""
+        return [task for berth in self._at_work if berth.worker for task in berth.worker.broken]
+
+    @property
+    def _at_work(self) -> list[Berth]:
+        """All berths, and those that are landing."""
+        return [*self.berths.values(), *self._landing.values()]
 
 
 async def _wait_for(tasks: Collection[asyncio.Task[None]], within_s: float) -> None:

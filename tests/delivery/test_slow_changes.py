@@ -15,7 +15,9 @@ from structlog.testing import capture_logs
 from router.admin.metrics import BooksCollector
 from router.delivery import fleet, openings
 from router.delivery.sending.http_send import HttpSend
+from router.delivery.state.changes import Changes
 from router.delivery.state.directory import StateDirectory
+from router.delivery.state.file import StateFile
 from router.delivery.state.state import StateUnusable
 from router.errors import OperatorError
 from router.plugin import Response
@@ -387,6 +389,32 @@ async def test_a_destination_that_can_not_start_any_more_is_unusable_until_it_ha
     may_open.set()
     await until(lambda: metrics_of(stand) == {"slow accepted": 3, "slow going": 1})
     assert stand.fleet.problems == {}
+
+
+async def test_a_state_that_hangs_while_its_destination_changes_is_told_of(
+    stand: Stand, vendor: SlowVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`/health` was green, and nothing was delivered any more."""
+    commit, may_write = StateFile.commit, threading.Event()
+
+    def commit_slowly(self: StateFile, changes: Changes) -> None:
+        may_write.wait(10.0)
+        commit(self, changes)
+
+    await in_flight(stand, vendor)
+    assert stand.fleet.broken == []
+    monkeypatch.setattr(StateFile, "commit", commit_slowly)
+    change = asyncio.create_task(stand.fleet.apply([CHANGED]))
+    await until(lambda: not stand.fleet.berths)
+    vendor.may_answer.set()
+
+    await until(lambda: stand.fleet.broken == ["ledger down: a write of the state hangs"])
+    assert not stand.fleet.berths
+
+    may_write.set()
+    await asyncio.wait({change})
+    await until(lambda: "down" in stand.fleet.berths)
+    assert stand.fleet.broken == []
 
 
 async def test_who_waits_for_a_change_is_answered_when_the_fleet_ends(
