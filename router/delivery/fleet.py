@@ -211,8 +211,9 @@ class Fleet:
             while not self._over.is_set():
                 assignment, berth = self._wanted.get(name), self.berths.get(name)
                 if berth is not None and not berth.is_as(assignment):
-                    self._leave(name)
-                if assignment is None or name in self.berths:
+                    await self._leave(name)
+                    continue
+                if assignment is None or berth is not None:
                     return
                 if in_the_way := self._in_the_way_of(assignment):
                     await asyncio.wait(in_the_way)
@@ -222,7 +223,7 @@ class Fleet:
             del self._entering[name]
 
     async def _has_entered(self, assignment: Assignment, ends: Mapping[int, int], before: str) -> bool:
-        """Enter. False if that has failed, and nothing else is wanted by now."""
+        """Enter, and start if nothing else is wanted by now. False if that has failed, and nothing else is wanted."""
         name = assignment.name
         opening = self._opening[name] = asyncio.create_task(self._enter(assignment, ends), name=f"opening of {name}")
         try:
@@ -237,6 +238,9 @@ class Fleet:
         finally:
             del self._opening[name]
         self.problems.pop(name, None)
+        berth = self.berths.get(name)
+        if berth is None or not berth.is_as(self._wanted.get(name)):
+            return True
         if before or name in self._late:
             self._late.discard(name)
             _LOGGER.info("destination starts after all", destination=name)

@@ -113,6 +113,7 @@ async def test_promise_2_a_state_that_opens_slowly_holds_up_no_other_destination
 
     with capture_logs() as told:
         await stand.fleet.apply([UP, *wanted])
+        await until(lambda: "quick" in stand.fleet.berths)  # on a busy machine that takes a moment more
         await until(stand.has_kept_up("quick"))
         assert sorted(stand.fleet.berths) == ["quick", "up"]
         assert stand.fleet.problems == {}
@@ -181,6 +182,24 @@ async def test_a_destination_whose_state_is_being_opened_becomes_what_is_wanted_
     assert list(stand.fleet.berths) == names
     assert [stand.books(name).pending for name in names] == [3] * len(names)
     assert stand.fleet.problems == {}
+
+
+async def test_a_destination_that_is_taken_out_while_its_state_opens_is_let_go_of_without_a_word(
+    stand: Stand, may_open: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was said to start after all, and then that requests of it were under way."""
+    await stand.open(assignment("slow"))
+    monkeypatch.setattr(fleet, "APPLY_S", 5.0)
+
+    with capture_logs() as told:
+        change = asyncio.create_task(stand.fleet.apply([]))
+        await until(lambda: stand.fleet._wanted == {})
+        may_open.set()
+        await change
+
+    assert told == []
+    assert stand.fleet.berths == {}
+    assert is_free(stand, "slow")
 
 
 async def test_a_stop_does_not_wait_for_a_state_that_opens_slowly_and_it_is_let_go_of(
