@@ -343,7 +343,8 @@ class Fleet:
             return
         ledger, notes = opened
         berth = self.berths[assignment.name] = Berth.of(assignment, ledger, notes)
-        self._former.pop(assignment.name, None)
+        if (former := self._former.pop(assignment.name, None)) is not None:
+            ledger.tally = former.ledger.tally
         ledger.start()
         if not assignment.is_enabled:
             if ledger.disabled_since_s is None:

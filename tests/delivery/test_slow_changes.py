@@ -384,6 +384,25 @@ async def test_counters_of_a_destination_stay_while_it_changes_and_go_when_it_is
     assert metrics_of(stand) == {}
 
 
+async def test_what_requests_were_like_is_counted_from_the_start_whatever_changes(
+    stand: Stand, vendor: SlowVendor
+) -> None:
+    """After each reload, and each suppression, `router status` told of a few requests "since the start"."""
+    vendor.may_answer.set()
+    await stand.open(DOWN)
+    for timeout_s in (2.0, 3.0):
+        await stand.add(3)
+        await until(stand.has_kept_up("down"))
+        await stand.fleet.apply([replace(DOWN, timeout_s=timeout_s)])
+
+    tally = stand.fleet.berths["down"].ledger.tally
+    assert tally.attempts == {"2xx": vendor.taken}
+    assert tally.latencies_s.count == 6
+    worker = stand.fleet.berths["down"].worker
+    assert worker is not None
+    assert worker.ledger.tally is tally
+
+
 async def test_a_destination_that_can_not_start_any_more_is_unusable_until_it_has_started(
     stand: Stand, may_open: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
