@@ -242,7 +242,8 @@ class Daemon:
     async def reload(self) -> dict[str, Any]:
         """Read the config again and make the router what it says. A file with any problem is refused whole.
 
-        A destination that can't start is reported and stays out for the time being. It does not hinder the others.
+        A destination that can't start is reported and stays out for the time being. It does not hinder the others. One whose
+        requests have not ended yet is reported too.
 
         Raises:
             OperatorError: the file is not valid. Nothing has changed.
@@ -277,15 +278,19 @@ class Daemon:
             self._configure_gateway(config, {name: sources.get(name, source) for name, source in before.items()})
         self._config = config
         self._registry.adopt(registry)
+        told: list[str] = []
         try:
-            with contextlib.suppress(OperatorError):
-                await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
+            await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
+        except OperatorError as error:
+            told = str(error).splitlines()
         finally:
             self._configure_gateway(config, sources)
         problems = list(self._deliveries.problems)
+        problems += [line for line in told if not any(line in problem for problem in problems)]
         if fixed:
             _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
-        _LOGGER.info("config reloaded", destinations=len(config.destinations) - len(problems))
+        facts = {"problems": problems} if problems else {}
+        _LOGGER.info("config reloaded", destinations=max(0, len(config.destinations) - len(problems)), **facts)
         tell_of_sandboxes(config)
         return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
 

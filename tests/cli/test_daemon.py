@@ -16,9 +16,11 @@ from structlog.testing import capture_logs
 from router.admin.status import CHANGING
 from router.cli.backend import ask
 from router.cli.daemon import Daemon
+from router.cli.deliveries import OwnDeliveries
 from router.cli.supervisor import Supervisor
 from router.config import Config, load_config
 from router.delivery.state.directory import StateDirectory
+from router.errors import OperatorError
 from router.registry import Registry
 from tests.delivery.harness import until as until_async
 from tests.system.harness import Process, until
@@ -178,6 +180,41 @@ async def test_of_reloads_that_come_faster_than_the_file_is_read_one_is_done(han
         await asyncio.sleep(0.2)
 
     assert read.reads == 3
+
+
+@pytest.mark.parametrize(
+    ("noted", "told", "problems"),
+    [
+        pytest.param({}, "destinations.crm: its plugin fails", ["destinations.crm: its plugin fails"], id="nothing is"),
+        pytest.param(
+            {"crm": "crm: process 1 is down"}, "process 1 is down", ["crm: process 1 is down"], id="noted as well"
+        ),
+    ],
+)
+async def test_a_reload_tells_of_what_does_not_go_by_the_new_config(
+    hanging: tuple[Daemon, Hanging],
+    monkeypatch: pytest.MonkeyPatch,
+    noted: dict[str, str],
+    told: str,
+    problems: list[str],
+) -> None:
+    """If the plugins could not be asked just now, all destinations stayed as they were, and the reload was said to be done."""
+    daemon, read = hanging
+    read.may_read.set()
+    await until_async(lambda: not daemon._reloads)
+
+    async def fail(*_: object) -> None:
+        raise OperatorError(told)
+
+    assert isinstance(daemon._deliveries, OwnDeliveries)
+    monkeypatch.setattr(daemon._deliveries, "apply", fail)
+    monkeypatch.setattr(daemon._deliveries.fleet, "problems", noted)
+    with capture_logs() as lines:
+        answer = await daemon.reload()
+
+    assert answer["problems"] == problems
+    [line] = [line for line in lines if line["event"] == "config reloaded"]
+    assert (line["destinations"], line["problems"]) == (2, problems)
 
 
 OPENING_LATE = """
