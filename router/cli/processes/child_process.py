@@ -128,12 +128,14 @@ class ChildProcess:
                 try:
                     await self._apply(self._send(new))
                 except Down as error:
-                    _LOGGER.error(
-                        "a process that delivers has not taken the new config: it does once it answers, or with its next start",
-                        process=self.number,
-                        destinations=sorted(self.names),
-                        reason=str(error),
-                    )
+                    if not self._stop.is_set():  # else it ends because it is to
+                        _LOGGER.error(
+                            "a process that delivers has not taken the new config: it does once it answers, or with its next "
+                            "start",
+                            process=self.number,
+                            destinations=sorted(self.names),
+                            reason=str(error),
+                        )
                     self.pulse = {"problems": self._problems_of_all(str(error))}
                     raise
 

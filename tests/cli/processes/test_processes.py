@@ -308,6 +308,18 @@ async def test_a_process_that_does_not_take_a_new_config_is_told_of(
     assert hanging.problems == [f"crm: {line['reason']}"]
 
 
+async def test_a_process_that_ends_because_it_is_to_is_no_error(tmp_path: Path) -> None:
+    """A stop in the middle of a reload told of one that had not taken the new config, and would be started again."""
+    async with process(tmp_path, fail) as ending:
+        ending._popen = SimpleNamespace(stdin=Broken(), pid=4711)  # type: ignore[assignment]
+        ending._supervisor = asyncio.create_task(asyncio.sleep(0))
+        ending.retire()
+        with capture_logs() as log, pytest.raises(Down):
+            await ending.take(orders_for("crm"))
+
+    assert log == []
+
+
 async def test_a_process_that_is_down_is_a_problem_of_each_of_its_destinations(tmp_path: Path) -> None:
     """A reload counts the destinations that it has started, and took all of them for one."""
     config = Config(destinations={name: Destination(name=name, plugin="made_up") for name in ("crm", "mail")})
