@@ -16,6 +16,7 @@ from router.admin.crew import ANSWER_S, Crew, Down
 from router.admin.hole import cut, hole
 from router.admin.letters import NoSuchCause, most_first
 from router.admin.operations import Operations
+from router.admin.status import CHANGING
 from router.errors import OperatorError
 
 ERASE_S: Final = 60.0
@@ -75,11 +76,14 @@ class Gathering:
                 unknown[name] = max(count, unknown.get(name, 0))
             sources.update(answer["unknown_sources"])
         status = await self._operations.status(without=found)
-        status["destinations"] = [
-            found.get(name) or each | ({"state": "down", "reason": str(down[name])} if name in down else {})
-            for each in status["destinations"]
-            for name in [each["destination"]]
-        ]
+        for each in status["destinations"]:
+            name = each["destination"]
+            if name in found:
+                each |= found[name]
+            elif name in down:
+                each |= {"state": "down", "reason": str(down[name])}
+            elif each["state"] in ("new", "stopped"):  # its process has not heard of it yet
+                each["reason"] = CHANGING
         own = {"running": True, "stuck": list(self._stuck())}
         return status | own | {"unknown_names": unknown, "unknown_sources": sorted(sources)}
 

@@ -62,7 +62,7 @@ class BooksCollector(Collector):
         """Look up what has to come from the disk, if that is quick."""
         looks = {
             name: asyncio.ensure_future(berth.ledger.oldest_pending_s(self._log))
-            for name, berth in self._fleet.berths.items()
+            for name, berth in self._fleet.shown.items()
         }
         if looks:
             await asyncio.wait(looks.values(), timeout=AGES_WITHIN_S)
@@ -76,7 +76,7 @@ class BooksCollector(Collector):
         self._oldest_s = seen
 
     def collect(self) -> Iterator[Metric]:
-        berths = self._fleet.berths
+        berths = self._fleet.shown
         ledgers = {name: berth.ledger for name, berth in berths.items()}
         workers = {name: berth.worker for name, berth in berths.items() if berth.worker is not None}
         books = {name: ledger.books(self._log.end) for name, ledger in ledgers.items()}
@@ -108,7 +108,8 @@ class BooksCollector(Collector):
         yield _filled(oldest, {name: self._age_s(self._oldest_s.get(name)) for name in berths})
         pace = states()
         for name in berths:
-            add_state(pace, name, workers[name].state[0] if name in workers else "disabled")
+            if name not in self._fleet.problems:
+                add_state(pace, name, workers[name].state[0] if name in workers else "disabled")
         for name in self._fleet.problems:
             add_state(pace, name, "unusable")
         yield pace

@@ -146,17 +146,18 @@ class Daemon:
         config = self._config
         self._suppression.load()
         await self._start_sandboxes(config, self._registry)
-        await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
-        self._metrics.register(self._deliveries.collector)
-        self._metrics.register(LogCollector(self._log, self._stuck))
         calls = {
             **self._deliveries.calls(),
             **self._suppression.calls(),
             "reload": self.reload,
             "sandbox": self._sandboxes.accepted,
         }
+        # Before states are opened, which may take long: who asks would be told that no router runs.
         self._socket_runner = await listen_on_socket(socket_app(calls), socket_path(config))
         self._runners.append(self._socket_runner)
+        await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
+        self._metrics.register(self._deliveries.collector)
+        self._metrics.register(LogCollector(self._log, self._stuck))
         # A router that takes no events has no other port to say there that it is alive.
         admin = port_app(
             calls["status"], self._metrics, self._deliveries.refresh, lambda: health_response(self._stuck())
@@ -241,7 +242,8 @@ class Daemon:
     async def reload(self) -> dict[str, Any]:
         """Read the config again and make the router what it says. A file with any problem is refused whole.
 
-        A destination that can't start is reported and stays out for the time being. It does not hinder the others.
+        A destination that can't start is reported and stays out for the time being. It does not hinder the others. One whose
+        requests have not ended yet is reported too.
 
         Raises:
             OperatorError: the file is not valid. Nothing has changed.
@@ -276,15 +278,19 @@ class Daemon:
             self._configure_gateway(config, {name: sources.get(name, source) for name, source in before.items()})
         self._config = config
         self._registry.adopt(registry)
+        told: list[str] = []
         try:
-            with contextlib.suppress(OperatorError):
-                await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
+            await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
+        except OperatorError as error:
+            told = str(error).splitlines()
         finally:
             self._configure_gateway(config, sources)
         problems = list(self._deliveries.problems)
+        problems += [line for line in told if not any(line in problem for problem in problems)]
         if fixed:
             _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
-        _LOGGER.info("config reloaded", destinations=len(config.destinations) - len(problems))
+        facts = {"problems": problems} if problems else {}
+        _LOGGER.info("config reloaded", destinations=max(0, len(config.destinations) - len(problems)), **facts)
         tell_of_sandboxes(config)
         return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
 

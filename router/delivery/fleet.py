@@ -32,9 +32,13 @@ from router.guard import PluginFailed
 from router.integrations import DestinationNames
 from router.log.interface import Engine
 from router.log.room import NO_RESERVE, Reserve
+from router.unless import unless
 
 APPLY_S: Final = 10.0
 """How long a start or a reload waits for destinations that take their time. They go on by themselves."""
+
+RETRY_S: Final = 1.0
+"""The same of a `Fleet.retry`. A stop waits for it."""
 
 LANDED_S: Final = 10.0
 """How long what is under way at a change may take in any case, until its outcome is on disk."""
@@ -92,6 +96,8 @@ class Fleet:
             self._openings,
         )
         self.berths: dict[str, Berth] = {}
+        self._former: dict[str, Berth] = {}
+        """The last berths of wanted destinations that have none: they change, or can't start any more."""
         self.problems: dict[str, str] = {}
         """Destinations that could not start, and why. `retry` tries them again."""
         self._assignments: Sequence[Assignment] = ()
@@ -129,22 +135,25 @@ class Fleet:
             self._elsewhere = tuple(elsewhere)
             self._outfitter.decoder.forget()
             self._forgive()
-            self._begin()
-            await _wait_for({*self._landing, *self._entering.values()}, APPLY_S)
+            self._begin({})
+            # Once it is over all of them go on, but nobody waits here any more: a stop would wait for that.
+            await unless(self._over, _wait_for({*self._landing, *self._entering.values()}, APPLY_S))
             if problems := [*self._unfit.values(), *self._tell_of_late()]:
                 raise OperatorError("\n".join(problems))
 
     async def retry(self, assignments: Sequence[Assignment] = ()) -> None:
         """Try again to start the destinations that could not start, according to *assignments* if there are any; those of all
-        others are as before.
+        others are as before. Without, it leaves that to a change that is under way.
 
         Raises:
             OperatorError: a state does not fit this log or this program.
         """
+        if self._applying.locked() and not assignments:
+            return
         async with self._applying:
             if self.problems:
                 self._assignments = tuple(assignments) or self._assignments
-                await _wait_for(self._begin(), APPLY_S)
+                await _wait_for(self._begin(self.problems), RETRY_S)
                 if self._unfit:
                     raise OperatorError("\n".join(self._unfit.values()))
 
@@ -156,8 +165,9 @@ class Fleet:
                 if berth.assignment in self._assignments:
                     berth.worker.halt.end()
 
-    def _begin(self) -> set[asyncio.Task[None]]:
-        """Begin to do what the assignments say. Returns the tasks that bring in destinations."""
+    def _begin(self, problems: Mapping[str, str]) -> set[asyncio.Task[None]]:
+        """Begin to do what the assignments say. Returns the tasks that bring in destinations. *problems* are those that are
+        still true until it turns out otherwise."""
         if self._over.is_set():
             return set()
         self._follow_clock()
@@ -168,7 +178,9 @@ class Fleet:
             self.unknown_sources.configure(assignment.destination.sources.known)  # all say the same
         for name in [name for name, berth in self.berths.items() if not berth.is_as(wanted.get(name))]:
             self._leave(name)
-        before, self.problems, self._unfit = self.problems, {}, {}
+        self._former = {name: berth for name, berth in self._former.items() if name in wanted}
+        before, self._unfit = self.problems, {}
+        self.problems = {name: problem for name, problem in problems.items() if name in wanted}
         coming = {
             name: asyncio.create_task(self._bring(name, before.get(name, "")), name=f"entering of {name}")
             for name in wanted
@@ -199,8 +211,9 @@ class Fleet:
             while not self._over.is_set():
                 assignment, berth = self._wanted.get(name), self.berths.get(name)
                 if berth is not None and not berth.is_as(assignment):
-                    self._leave(name)
-                if assignment is None or name in self.berths:
+                    await self._leave(name)
+                    continue
+                if assignment is None or berth is not None:
                     return
                 if in_the_way := self._in_the_way_of(assignment):
                     await asyncio.wait(in_the_way)
@@ -210,7 +223,7 @@ class Fleet:
             del self._entering[name]
 
     async def _has_entered(self, assignment: Assignment, ends: Mapping[int, int], before: str) -> bool:
-        """Enter. False if that has failed, and nothing else is wanted by now."""
+        """Enter, and start if nothing else is wanted by now. False if that has failed, and nothing else is wanted."""
         name = assignment.name
         opening = self._opening[name] = asyncio.create_task(self._enter(assignment, ends), name=f"opening of {name}")
         try:
@@ -224,6 +237,10 @@ class Fleet:
             return False
         finally:
             del self._opening[name]
+        self.problems.pop(name, None)
+        berth = self.berths.get(name)
+        if berth is None or not berth.is_as(self._wanted.get(name)):
+            return True
         if before or name in self._late:
             self._late.discard(name)
             _LOGGER.info("destination starts after all", destination=name)
@@ -278,7 +295,7 @@ class Fleet:
     def cut(self) -> None:
         """Break off everything under way at once: another router delivers, or is about to. `abandon` does the rest."""
         self.end()
-        for berth in (*self.berths.values(), *self._landing.values()):
+        for berth in self._at_work:
             if berth.worker is not None:
                 berth.worker.cut()
 
@@ -300,6 +317,8 @@ class Fleet:
         """Take the destination out of ``berths`` at once, so that nobody else does. The future is done when it has landed:
         after *deadline_s* at the latest; if that is None, after as long as its requests may take."""
         berth = self.berths.pop(name)
+        if name in self._wanted:
+            self._former[name] = berth
         landing = asyncio.create_task(self._land(berth, deadline_s), name=f"landing of {name}")
         self._landing[landing] = berth
         landing.add_done_callback(self._landing.pop)
@@ -324,6 +343,8 @@ class Fleet:
             return
         ledger, notes = opened
         berth = self.berths[assignment.name] = Berth.of(assignment, ledger, notes)
+        if (former := self._former.pop(assignment.name, None)) is not None:
+            ledger.tally = former.ledger.tally
         ledger.start()
         if not assignment.is_enabled:
             if ledger.disabled_since_s is None:
@@ -378,11 +399,16 @@ class Fleet:
 
     # --- how they are doing ---
 
+    @property
+    def shown(self) -> Mapping[str, Berth]:
+        """The berth of each destination that has had one, or its last one while it has none, which knows its counts."""
+        return {**self._former, **self.berths}
+
     def note_hang(self, name: str, call: str) -> None:
         """A call into the destination's plugin can't be broken off. Called from another thread; see `Halt.note_hang`."""
-        berth = self.berths.get(name)
-        if berth is not None and berth.worker is not None:
-            berth.worker.halt.note_hang(call)
+        for berth in self._at_work:
+            if berth.assignment.name == name and berth.worker is not None:
+                berth.worker.halt.note_hang(call)
 
     def glances(self) -> dict[str, Glance]:
         """For the watchdog: how each destination at work is doing."""
@@ -394,8 +420,13 @@ class Fleet:
 
     @property
     def broken(self) -> list[str]:
-        """Tasks that should run but do not."""
-        return [task for berth in self.berths.values() if berth.worker for task in berth.worker.broken]
+        """Tasks that should run but do not, and states that can't be written."""
+        return [task for berth in self._at_work if berth.worker for task in berth.worker.broken]
+
+    @property
+    def _at_work(self) -> list[Berth]:
+        """All berths, and those that are landing."""
+        return [*self.berths.values(), *self._landing.values()]
 
 
 async def _wait_for(tasks: Collection[asyncio.Task[None]], within_s: float) -> None:

@@ -140,6 +140,15 @@ class Pace:
         self._next = now + factor * max(0.0, self._next - now)
         self._next_at = {name: now + factor * max(0.0, at - now) for name, at in self._next_at.items()}
 
+    def follow(self, earlier: Pace, now: float) -> None:
+        """Keep the distance from the last requests of an *earlier* pace, but no more than that between two of one's own."""
+        self._next = min(earlier._next, now + self._interval_s / self._share)
+        self._next_at = {
+            name: min(at, now + self._intervals_s[name] / self._share)
+            for name, at in earlier._next_at.items()
+            if name in self._intervals_s
+        }
+
     # --- flights ---
 
     def wait_s(self, now: float) -> float | None:

@@ -1,6 +1,7 @@
-"""The tally: what a destination's requests have been like since it started, for metrics and for finding out where time goes.
+"""The tally: what a destination's requests have been like since the router started, for metrics and for finding out where time
+goes.
 
-The books, which are kept for ever, say what became of events. The tally is for looking, and starts anew with the destination.
+The books, which are kept for ever, say what became of events. The tally is for looking, and starts anew with the process.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from router.clock import Clock
 from router.delivery.options import DeliveryOptions
 from router.delivery.outlet import Outlet
+from router.delivery.pace import Pace
 from router.delivery.sending.http_send import HttpSend
 from router.destination import Destination
 
@@ -30,6 +31,8 @@ class Ways:
         self._clock = clock
         self._chance = chance
         self._ways: list[Way] = []
+        self._paces: dict[str, Pace] = {}
+        """The last one of each destination, by its name: its limits hold over changes of it, however many there are."""
         self._share = 1.0
 
     def take(
@@ -52,7 +55,11 @@ class Ways:
         self, destination: Destination, options: DeliveryOptions, timeout_s: float, connect_timeout_s: float
     ) -> Way:
         outlet = Outlet(destination.endpoints, options, self._clock, self._chance)
-        outlet.pace.share(self._share, self._clock.monotonic())
+        now = self._clock.monotonic()
+        outlet.pace.share(self._share, now)
+        if destination.name in self._paces:
+            outlet.pace.follow(self._paces[destination.name], now)
+        self._paces[destination.name] = outlet.pace
         send = HttpSend(destination.origins, timeout_s, options.concurrency + 1, self._clock, connect_timeout_s)
         return Way((destination, options, timeout_s, connect_timeout_s), send, outlet)
 

@@ -14,6 +14,7 @@ from router.admin.crew import ANSWER_S, Crew, Down
 from router.admin.gathering import ERASE_S, Gathering
 from router.admin.merged_metrics import GatheredMetrics
 from router.admin.operations import Operations
+from router.admin.status import CHANGING
 from router.errors import OperatorError
 from tests.delivery.stand import Stand, assignment
 
@@ -102,6 +103,15 @@ async def test_a_destination_of_a_process_that_is_down_is_down_with_the_reason(o
     one, two = status["destinations"]
     assert (one["state"], one["reason"]) == ("down", "process 2 is down")
     assert two["state"] == "going"
+
+
+async def test_a_destination_that_no_process_has_heard_of_yet_is_about_to_start(operations: Operations) -> None:
+    """It was said to begin when the router runs, which it does."""
+    status = await Gathering(operations, crews()[:1], list).calls()["status"]()
+
+    one, two = status["destinations"]
+    assert (one["state"], one["reason"]) == ("new", CHANGING)
+    assert two == {"destination": "two", "state": "going"}
 
 
 async def test_row_53_a_process_that_is_down_or_stands_still_is_named_as_what_hinders_the_erasing(

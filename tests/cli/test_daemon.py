@@ -13,9 +13,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.admin.status import CHANGING
+from router.cli.backend import ask
 from router.cli.daemon import Daemon
+from router.cli.deliveries import OwnDeliveries
 from router.cli.supervisor import Supervisor
 from router.config import Config, load_config
+from router.delivery.state.directory import StateDirectory
+from router.errors import OperatorError
 from router.registry import Registry
 from tests.delivery.harness import until as until_async
 from tests.system.harness import Process, until
@@ -86,6 +91,34 @@ async def test_a_reload_that_is_asked_for_during_a_start_comes_after_it(slow: Sl
     await asyncio.wait_for(run, 10)
 
 
+async def test_a_router_that_opens_states_says_so(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That may take long, and whoever asked was told that no router runs."""
+    take, may_open = StateDirectory.take, threading.Event()
+
+    def take_slowly(self: StateDirectory, name: str, *arguments: Any) -> Any:
+        if name == "crm":
+            may_open.wait(10.0)
+        return take(self, name, *arguments)
+
+    monkeypatch.setattr(StateDirectory, "take", take_slowly)
+    registry, read = Registry.load(), Hanging(config)
+    daemon, is_ready = Daemon(read(registry), registry, read, Supervisor({}), {}), asyncio.Event()
+    run = asyncio.create_task(daemon.run(lambda _: is_ready.set()))
+    await until_async((config.parent / "var" / "admin.sock").exists)
+
+    status = await ask(config, "status")
+
+    assert not is_ready.is_set()
+    assert status["running"]
+    [crm] = [each for each in status["destinations"] if each["destination"] == "crm"]
+    assert (crm["state"], crm["reason"]) == ("new", CHANGING)
+    may_open.set()
+    async with asyncio.timeout(10):
+        await is_ready.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(run, 20)
+
+
 class Hanging:
     """Reads the config, from the second time on only once *may_read* is set: its disk hangs, or a plugin's import."""
 
@@ -147,6 +180,41 @@ async def test_of_reloads_that_come_faster_than_the_file_is_read_one_is_done(han
         await asyncio.sleep(0.2)
 
     assert read.reads == 3
+
+
+@pytest.mark.parametrize(
+    ("noted", "told", "problems"),
+    [
+        pytest.param({}, "destinations.crm: its plugin fails", ["destinations.crm: its plugin fails"], id="nothing is"),
+        pytest.param(
+            {"crm": "crm: process 1 is down"}, "process 1 is down", ["crm: process 1 is down"], id="noted as well"
+        ),
+    ],
+)
+async def test_a_reload_tells_of_what_does_not_go_by_the_new_config(
+    hanging: tuple[Daemon, Hanging],
+    monkeypatch: pytest.MonkeyPatch,
+    noted: dict[str, str],
+    told: str,
+    problems: list[str],
+) -> None:
+    """If the plugins could not be asked just now, all destinations stayed as they were, and the reload was said to be done."""
+    daemon, read = hanging
+    read.may_read.set()
+    await until_async(lambda: not daemon._reloads)
+
+    async def fail(*_: object) -> None:
+        raise OperatorError(told)
+
+    assert isinstance(daemon._deliveries, OwnDeliveries)
+    monkeypatch.setattr(daemon._deliveries, "apply", fail)
+    monkeypatch.setattr(daemon._deliveries.fleet, "problems", noted)
+    with capture_logs() as lines:
+        answer = await daemon.reload()
+
+    assert answer["problems"] == problems
+    [line] = [line for line in lines if line["event"] == "config reloaded"]
+    assert (line["destinations"], line["problems"]) == (2, problems)
 
 
 OPENING_LATE = """

@@ -98,6 +98,37 @@ async def test_a_request_that_waits_leaves_when_a_greater_share_lets_it() -> Non
     await ways.give_back(way)
 
 
+@pytest.mark.parametrize(
+    ("name", "rate", "waits_s"),
+    [
+        pytest.param("fake", 0.1, (3.0, 6.0), id="its own rate stays"),
+        pytest.param("fake", 1.0, (1.0, 6.0), id="its own rate becomes higher"),
+        pytest.param("fake", 0.01, (3.0, 6.0), id="its own rate becomes lower"),
+        pytest.param("fake", None, (0.0, 6.0), id="its own rate is gone"),
+        pytest.param("other", 0.1, (0.0, 0.0), id="of another destination"),
+    ],
+)
+async def test_limits_hold_over_changes_of_a_destination(
+    name: str, rate: float | None, waits_s: tuple[float, float]
+) -> None:
+    """Each change let a request leave at once. Whoever suppresses hundreds of people one by one changes as often."""
+    clock = StepClock()
+    ways, vendor = Ways(clock, random.Random(7)), plugin(rate_limit_per_s=1 / 13)
+    first = ways.take(Destination("fake", vendor, Settings()), DeliveryOptions(rate_limit_per_s=0.1), 10.0, 5.0)
+    first.outlet.pace.request_left("events", 0.0)
+    await ways.give_back(first)
+    clock.s = 5.0
+    between = ways.take(Destination("fake", vendor, Settings()), DeliveryOptions(rate_limit_per_s=0.1), 11.0, 5.0)
+    await ways.give_back(between)  # which sends nothing
+    clock.s = 7.0
+
+    way = ways.take(Destination(name, vendor, Settings()), DeliveryOptions(rate_limit_per_s=rate), 12.0, 5.0)
+
+    pace = way.outlet.pace
+    assert (pace.request_wait_s(7.0), pace.rate_wait_s("events", 7.0)) == waits_s
+    await ways.give_back(way)
+
+
 async def test_endpoints_of_one_limit_keep_to_it_together() -> None:
     """A vendor that takes ten requests a second of an app counts contacts and companies alike."""
     endpoints = {

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.admin.metrics import BooksCollector
 from router.delivery import fleet, openings
 from router.delivery.sending.http_send import HttpSend
+from router.delivery.state.changes import Changes
 from router.delivery.state.directory import StateDirectory
+from router.delivery.state.file import StateFile
 from router.delivery.state.state import StateUnusable
 from router.errors import OperatorError
 from router.plugin import Response
@@ -110,6 +113,7 @@ async def test_promise_2_a_state_that_opens_slowly_holds_up_no_other_destination
 
     with capture_logs() as told:
         await stand.fleet.apply([UP, *wanted])
+        await until(lambda: "quick" in stand.fleet.berths)  # on a busy machine that takes a moment more
         await until(stand.has_kept_up("quick"))
         assert sorted(stand.fleet.berths) == ["quick", "up"]
         assert stand.fleet.problems == {}
@@ -178,6 +182,24 @@ async def test_a_destination_whose_state_is_being_opened_becomes_what_is_wanted_
     assert list(stand.fleet.berths) == names
     assert [stand.books(name).pending for name in names] == [3] * len(names)
     assert stand.fleet.problems == {}
+
+
+async def test_a_destination_that_is_taken_out_while_its_state_opens_is_let_go_of_without_a_word(
+    stand: Stand, may_open: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was said to start after all, and then that requests of it were under way."""
+    await stand.open(assignment("slow"))
+    monkeypatch.setattr(fleet, "APPLY_S", 5.0)
+
+    with capture_logs() as told:
+        change = asyncio.create_task(stand.fleet.apply([]))
+        await until(lambda: stand.fleet._wanted == {})
+        may_open.set()
+        await change
+
+    assert told == []
+    assert stand.fleet.berths == {}
+    assert is_free(stand, "slow")
 
 
 async def test_a_stop_does_not_wait_for_a_state_that_opens_slowly_and_it_is_let_go_of(
@@ -284,6 +306,170 @@ async def test_a_stop_waits_for_what_a_change_lets_land_no_longer_than_for_the_r
     await asyncio.wait({change})
     assert stand.fleet.berths == {}
     await until(lambda: is_free(stand, "down"))
+
+
+@pytest.mark.parametrize("slow_is", ["a request", "an opening"])
+async def test_housekeeping_waits_neither_for_requests_of_a_change_nor_for_a_state_that_opens_slowly(
+    stand: Stand, vendor: SlowVendor, may_open: threading.Event, monkeypatch: pytest.MonkeyPatch, slow_is: str
+) -> None:
+    """A stop waits for it: with ten seconds for each of them, an exit took longer than a supervisor waits."""
+    monkeypatch.setattr(fleet, "APPLY_S", 5.0)
+    monkeypatch.setattr(fleet, "RETRY_S", 0.1)
+    stand.clock.speed = 1.0
+    (stand.directory / "destinations").mkdir()
+    damaged = stand.directory / "destinations" / "slow.sqlite"
+    damaged.write_text("no database" * 1_000)
+    may_open.set()
+    await in_flight(stand, vendor)
+    await stand.fleet.apply([DOWN, assignment("slow")])
+    assert list(stand.fleet.problems) == ["slow"]
+    change = asyncio.create_task(asyncio.sleep(0))
+    if slow_is == "a request":
+        change = asyncio.create_task(stand.fleet.apply([CHANGED, assignment("slow")]))
+        await until(lambda: not stand.fleet.berths and list(stand.fleet.problems) == ["slow"])
+    else:
+        may_open.clear()
+
+    await asyncio.wait_for(stand.fleet.retry(), 2.0)
+
+    assert change.done() == (slow_is == "an opening")
+    may_open.set()
+    vendor.may_answer.set()
+    await asyncio.wait({change})
+
+
+# --- what is shown meanwhile ---
+
+
+def metrics_of(stand: Stand) -> dict[str, float]:
+    """What a scrape has of ``down`` and ``slow``: their accepted events, and the states they are in."""
+    collector = BooksCollector(stand.fleet, stand.log, stand.clock)
+    samples = [sample for family in collector.collect() for sample in family.samples]
+    return {
+        f"{sample.labels['destination']} {sample.labels.get('state', 'accepted')}": sample.value
+        for sample in samples
+        if sample.labels.get("destination") in ("down", "slow")
+        and (sample.name == "router_destination_accepted_total" or (sample.labels.get("state") and sample.value))
+    }
+
+
+async def test_counters_of_a_destination_stay_while_it_changes_and_go_when_it_is_taken_out(
+    stand: Stand, vendor: SlowVendor, may_open: threading.Event
+) -> None:
+    """A rate over a counter that went and came back began anew each time."""
+    stand.clock.speed = 1.0
+    slow = assignment("slow", is_opt_in=True)
+    may_open.set()
+    await stand.open(DOWN, slow)
+    await stand.add(10)
+    await until(lambda: vendor.under_way > 0)
+    before = metrics_of(stand)
+    assert before == {"down accepted": 10, "down going": 1, "slow accepted": 10, "slow going": 1}
+    may_open.clear()
+
+    with pytest.raises(OperatorError):
+        await stand.fleet.apply([CHANGED, replace(slow, timeout_s=2.0)])
+    assert sorted(stand.fleet.berths) == []
+    await BooksCollector(stand.fleet, stand.log, stand.clock).refresh()  # of what is closed by now, too
+    assert metrics_of(stand) == before
+    await stand.add(5)
+    assert metrics_of(stand)["slow accepted"] == 15
+
+    with pytest.raises(OperatorError):
+        await stand.fleet.apply([])
+    assert metrics_of(stand) == {}
+    may_open.set()
+    vendor.may_answer.set()
+    await until(lambda: not stand.fleet._entering and not stand.fleet._landing)
+    assert metrics_of(stand) == {}
+
+
+async def test_what_requests_were_like_is_counted_from_the_start_whatever_changes(
+    stand: Stand, vendor: SlowVendor
+) -> None:
+    """After each reload, and each suppression, `router status` told of a few requests "since the start"."""
+    vendor.may_answer.set()
+    await stand.open(DOWN)
+    for timeout_s in (2.0, 3.0):
+        await stand.add(3)
+        await until(stand.has_kept_up("down"))
+        await stand.fleet.apply([replace(DOWN, timeout_s=timeout_s)])
+
+    tally = stand.fleet.berths["down"].ledger.tally
+    assert tally.attempts == {"2xx": vendor.taken}
+    assert tally.latencies_s.count == 6
+    worker = stand.fleet.berths["down"].worker
+    assert worker is not None
+    assert worker.ledger.tally is tally
+
+
+async def test_a_destination_that_can_not_start_any_more_is_unusable_until_it_has_started(
+    stand: Stand, may_open: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not while it was tried again, so that an alert began anew. Its counters stay."""
+
+    def refuse(self: StateDirectory, name: str, *arguments: Any) -> Any:
+        raise StateUnusable("the disk refuses it")
+
+    slow = assignment("slow", is_opt_in=True)
+    may_open.set()
+    await stand.open(slow)
+    await stand.add(3)
+    with monkeypatch.context() as patched:
+        patched.setattr(StateDirectory, "take", refuse)
+        await stand.fleet.apply([replace(slow, timeout_s=2.0)])
+    assert metrics_of(stand) == {"slow accepted": 3, "slow unusable": 1}
+    may_open.clear()
+
+    await stand.fleet.retry()
+
+    assert metrics_of(stand) == {"slow accepted": 3, "slow unusable": 1}
+    may_open.set()
+    await until(lambda: metrics_of(stand) == {"slow accepted": 3, "slow going": 1})
+    assert stand.fleet.problems == {}
+
+
+async def test_a_state_that_hangs_while_its_destination_changes_is_told_of(
+    stand: Stand, vendor: SlowVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`/health` was green, and nothing was delivered any more."""
+    commit, may_write = StateFile.commit, threading.Event()
+
+    def commit_slowly(self: StateFile, changes: Changes) -> None:
+        may_write.wait(10.0)
+        commit(self, changes)
+
+    await in_flight(stand, vendor)
+    assert stand.fleet.broken == []
+    monkeypatch.setattr(StateFile, "commit", commit_slowly)
+    change = asyncio.create_task(stand.fleet.apply([CHANGED]))
+    await until(lambda: not stand.fleet.berths)
+    vendor.may_answer.set()
+
+    await until(lambda: stand.fleet.broken == ["ledger down: a write of the state hangs"])
+    assert not stand.fleet.berths
+
+    may_write.set()
+    await asyncio.wait({change})
+    await until(lambda: "down" in stand.fleet.berths)
+    assert stand.fleet.broken == []
+
+
+async def test_who_waits_for_a_change_is_answered_when_the_fleet_ends(
+    stand: Stand, vendor: SlowVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that delivers was killed before its flights had landed: its server waited for the answer to a reload."""
+    monkeypatch.setattr(fleet, "APPLY_S", 60.0)
+    stand.clock.speed = 1.0
+    await in_flight(stand, vendor)
+    change = asyncio.create_task(stand.fleet.apply([CHANGED]))
+    await until(lambda: not stand.fleet.berths)
+
+    stand.fleet.end()
+
+    await asyncio.wait_for(change, 2.0)
+    assert vendor.broken_off == 0
+    vendor.may_answer.set()
 
 
 # --- changes that come faster than batches leave ---

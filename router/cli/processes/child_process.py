@@ -32,9 +32,12 @@ DOWN_S: Final = 10.0
 """A process that is down or silent for longer than this is stuck."""
 FIRST_WAIT_S: Final = 0.5
 LAST_WAIT_S: Final = 30.0
+NEW: Final = "it was not started yet"
+"""Why a process is not up that has not come up for the first time, and has not failed to."""
 STEADY_S: Final = 60.0
 """A process that was up for this long is started again without a grown wait."""
 
+_NOT_READY: Final = "process {} ended before it was ready; its log says why"
 _LOGGER = structlog.get_logger()
 _NUMBERS = count(1)
 
@@ -51,7 +54,7 @@ class ChildProcess:
         self._orders: Orders | None = None
         self._popen: asyncio.subprocess.Process | None = None
         self._client: Client | None = None
-        self._reason = "it was not started yet"
+        self._reason = NEW
         """Why it is down; "" while it is up."""
         self._heard_s = clock.monotonic()
         """When it was last up and answering."""
@@ -94,7 +97,7 @@ class ChildProcess:
 
     @property
     def stuck(self) -> list[str]:
-        if not self.names:
+        if not self.names or self._reason == NEW:
             return []
         if self._clock.monotonic() - self._heard_s > DOWN_S:
             return [f"process {self.number} of {', '.join(sorted(self.names))}: {self._reason or 'it does not answer'}"]
@@ -116,18 +119,23 @@ class ChildProcess:
             if self._supervisor is None:
                 try:
                     await self._start()
+                except Down as error:
+                    self._reason, self._heard_s = str(error), self._clock.monotonic()
+                    raise
                 finally:
                     self._supervisor = asyncio.create_task(self._supervise())
             elif self.is_up:
                 try:
                     await self._apply(self._send(new))
                 except Down as error:
-                    _LOGGER.error(
-                        "a process that delivers has not taken the new config: it does once it answers, or with its next start",
-                        process=self.number,
-                        destinations=sorted(self.names),
-                        reason=str(error),
-                    )
+                    if not self._stop.is_set():  # else it ends because it is to
+                        _LOGGER.error(
+                            "a process that delivers has not taken the new config: it does once it answers, or with its next "
+                            "start",
+                            process=self.number,
+                            destinations=sorted(self.names),
+                            reason=str(error),
+                        )
                     self.pulse = {"problems": self._problems_of_all(str(error))}
                     raise
 
@@ -173,9 +181,11 @@ class ChildProcess:
                 "started again by itself"
             ) from error
         except NotRunning as error:
-            raise Down(self._explain()) from error
+            raise Down(_NOT_READY.format(self.number) if self._reason == NEW else self._explain()) from error
 
     def _explain(self) -> str:
+        if self._reason == NEW:
+            return f"process {self.number} is starting; what is for its destinations waits"
         return f"process {self.number} is down: {self._reason or 'it is ending'}; it is started again by itself"
 
     def tell_news(self) -> None:
@@ -185,8 +195,9 @@ class ChildProcess:
             stdin.write(orders.write(NEWS))
 
     async def feel_pulse(self) -> None:
-        """Ask it how it is. While it is changing, only that it answers counts, since it may not know yet what is wanted."""
-        if not self.is_up:
+        """Ask it how it is. While it is changing or starting, only that it answers counts, since it may not know yet what is
+        wanted."""
+        if self._client is None:
             return
         era = None if self._changing.locked() else self._era
         try:
@@ -230,7 +241,7 @@ class ChildProcess:
             assert self._popen.stdout is not None
             line = await asyncio.wait_for(self._popen.stdout.readline(), READY_S)
             if line != READY:
-                raise Down(f"process {self.number} ended before it was ready; its log says why")
+                raise Down(_NOT_READY.format(self.number))
             self._client = Client(self._data, socket_name(self.number))
             await self._apply(number)
         except (OSError, TimeoutError) as error:

@@ -28,7 +28,7 @@ from router.log.segments import Unreadable
 from router.log.sqlite import SqliteLog
 from router.registry import Registry
 from router.suppressed import Suppressed
-from router.unless import pause
+from router.unless import pause, unless
 
 PULSE_S: Final = 2.0
 """How often each process is asked how it is."""
@@ -54,6 +54,7 @@ class ProcessDeliveries:
         self._registry = registry
         self._processes = [ChildProcess(number, config.data, log_level, clock) for number in range(1, count + 1)]
         self._placed: dict[str, int] = {}
+        """The process of each destination, those that left the config included: it may still let their requests land."""
         self._operations = Operations(log, states_of(config, log.id), (), clock)
         self._gathering = Gathering(self._operations, self._processes, stuck)
         self._metrics = GatheredMetrics(self._processes)
@@ -63,12 +64,13 @@ class ProcessDeliveries:
         destinations = config.destinations
         formerly = {name: each.formerly for name, each in destinations.items() if each.formerly}
         down = {number for number, process in enumerate(self._processes) if process.is_down}
-        self._placed = place(list(destinations), len(self._processes), self._placed, formerly, down)
+        placed = place(list(destinations), len(self._processes), self._placed, formerly, down)
+        self._placed |= placed
         assignments = to_assignments(config, self._registry, sandbox_urls, suppressed)
         self._operations.configure(assignments)
         known = {each.name: each.destination.names for each in assignments}
         everyone = [
-            frozenset(name for name, index in self._placed.items() if index == number)
+            frozenset(name for name, index in placed.items() if index == number)
             for number in range(len(self._processes))
         ]
         problems = await problems_of(
@@ -132,8 +134,11 @@ class ProcessDeliveries:
                 messenger.cancel()
 
     async def _feel_pulses(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
+        async def feel() -> None:
             await asyncio.gather(*(process.feel_pulse() for process in self._processes))
+
+        while not stop.is_set():
+            await unless(stop, feel())  # one that hangs is waited for
             await pause(stop, PULSE_S)
 
     async def _tell_news(self, partition: int) -> None:

@@ -93,6 +93,7 @@ class DeliveringProcess:
             await self._deliveries.run(self._stop)
         finally:
             again.cancel()
+            self._deliveries.fleet.end()  # a change under way would hold up the server's end, and flights would have less time
             await runner.cleanup()
             await self._deliveries.stop(DRAIN_S)
             await self._log.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,7 @@ from router.admin.client import Client, NotRunning
 from router.admin.crew import Down
 from router.admin.server import listen_on_socket, socket_app
 from router.cli.processes import child_process
-from router.cli.processes.child_process import ChildProcess
+from router.cli.processes.child_process import DOWN_S, NEW, ChildProcess
 from router.cli.processes.deliveries import PULSE_S, ProcessDeliveries
 from router.cli.processes.orders import Envelope, Orders, check_portable, socket_name
 from router.clock import SystemClock
@@ -143,6 +144,53 @@ async def test_promise_2_a_process_that_stays_down_holds_no_more_of_the_log_than
     assert deliveries.needed_from() == {0: 1}
 
 
+async def test_a_destination_that_comes_back_into_the_config_comes_back_to_its_process(tmp_path: Path) -> None:
+    """That may still wait for its requests. Another process could not have its state, and said to stop this one."""
+    registry = Registry([Plugin(slug="made_up", name="Made up", settings=PluginSettings, endpoints=(), actions=())])
+
+    def config_of(**destinations: str) -> Config:
+        named = ", ".join(f"{name}: {{plugin: made_up{more}}}" for name, more in destinations.items())
+        return parse_config(f"sources: {{website: {{write_key: a-key}}}}\ndestinations: {{{named}}}", registry)
+
+    log: Any = SimpleNamespace(id="log-1", partitions=(0,))
+    deliveries = ProcessDeliveries(2, log, config_of(), registry, "info", SystemClock(), list)
+    told: list[set[str]] = [set(), set()]
+
+    async def take(number: int, orders: Orders) -> None:
+        told[number] = set(orders.names)
+
+    for number, process in enumerate(deliveries._processes):
+        process.take = partial(take, number)  # type: ignore[method-assign]
+
+    for names in ({"one": "", "two": ""}, {"one": "", "three": ""}, {"one": "", "three": "", "two": ""}):
+        await deliveries.apply(config_of(**names), {}, NOBODY)
+    assert told == [{"one"}, {"two", "three"}]
+    await deliveries.apply(config_of(one="", three=""), {}, NOBODY)
+    await deliveries.apply(config_of(one="", three="", four="", other=", formerly: two"), {}, NOBODY)
+    assert told == [{"one", "four"}, {"three", "other"}]
+
+
+async def test_a_stop_does_not_wait_for_what_a_process_that_hangs_would_say(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It has its time to end all the same, and an exit took longer than is promised."""
+    log: Any = SimpleNamespace(id="log-1", partitions=())
+    deliveries = ProcessDeliveries(1, log, Config(data=tmp_path), Registry(), "info", SystemClock(), list)
+    is_asked, stop = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        is_asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(deliveries._processes[0], "feel_pulse", hang)
+    run = asyncio.create_task(deliveries.run(stop))
+    await is_asked.wait()
+
+    stop.set()
+
+    await asyncio.wait_for(run, 2.0)
+
+
 async def test_an_answer_that_is_cut_off_is_that_of_a_daemon_that_ended(tmp_path: Path) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -169,6 +217,50 @@ async def test_a_process_that_has_not_applied_its_first_orders_is_down(tmp_path:
             await starting.call("jobs")
         starting._be_up()
         assert await starting.call("jobs") == []
+
+
+async def test_promise_2_a_process_that_begins_takes_as_long_as_states_take_to_open_and_is_not_stuck(
+    tmp_path: Path,
+) -> None:
+    """One that gets its first destination at a reload was taken for one that had been silent since the router's start, and one
+    that is started again for silent as long as its states open. A red `/health` may have the router killed."""
+    clock = SetClock()
+
+    async def pulse() -> dict[str, Any]:
+        return {"problems": []}
+
+    async with process(tmp_path, pulse, clock) as starting:
+        starting._orders, starting._reason = orders_for("crm"), NEW
+        clock.now_s += 3_600.0
+        assert starting.stuck == []
+        with pytest.raises(Down, match="process 1 is starting"):
+            await starting.call("status")
+
+        starting._heard_s, starting._reason = clock.now_s, "it was killed by SIGKILL"
+        for _ in range(10):
+            clock.now_s += PULSE_S
+            await starting.feel_pulse()
+        assert starting.stuck == []
+        clock.now_s += DOWN_S + 1.0
+        assert starting.stuck == ["process 1 of crm: it was killed by SIGKILL"]
+
+
+async def test_a_first_start_that_fails_is_told_of_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+    process = ChildProcess(1, tmp_path, "info", SystemClock())
+
+    with pytest.raises(OperatorError, match="too many open files"):
+        await process.take(orders_for("crm"))
+
+    assert process.problems == [
+        "crm: process 1 is down: process 1 can't be started: too many open files; it is started again by itself"
+    ]
+    await process.stop(0.1)
 
 
 class Broken:
@@ -214,6 +306,18 @@ async def test_a_process_that_does_not_take_a_new_config_is_told_of(
     assert (line["process"], line["destinations"]) == (1, ["crm"])
     assert line["reason"].endswith("end it with kill -9 4711: it is started again by itself")  # alone, not the router
     assert hanging.problems == [f"crm: {line['reason']}"]
+
+
+async def test_a_process_that_ends_because_it_is_to_is_no_error(tmp_path: Path) -> None:
+    """A stop in the middle of a reload told of one that had not taken the new config, and would be started again."""
+    async with process(tmp_path, fail) as ending:
+        ending._popen = SimpleNamespace(stdin=Broken(), pid=4711)  # type: ignore[assignment]
+        ending._supervisor = asyncio.create_task(asyncio.sleep(0))
+        ending.retire()
+        with capture_logs() as log, pytest.raises(Down):
+            await ending.take(orders_for("crm"))
+
+    assert log == []
 
 
 async def test_a_process_that_is_down_is_a_problem_of_each_of_its_destinations(tmp_path: Path) -> None:
