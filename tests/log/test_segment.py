@@ -98,6 +98,17 @@ def test_its_size_counts_the_write_ahead_log(segment: Segment, file: SegmentFile
     assert file.bytes == file.path.stat().st_size + file.wal.stat().st_size > before
 
 
+def test_a_probe_writes_to_the_disk(segment: Segment, file: SegmentFile) -> None:
+    """A full or failing disk does not show in a transaction without a change."""
+    segment.append(rows(1, 1))
+    before = file.wal.read_bytes()
+
+    segment.touch()
+
+    assert file.wal.read_bytes() != before
+    assert sequences_in(file.path) == [1]
+
+
 def test_the_write_ahead_log_does_not_grow_with_the_segment(segment: Segment, file: SegmentFile) -> None:
     for start in range(1, 2_001, 10):
         segment.append(rows(start, start + 9))
