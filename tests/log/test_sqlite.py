@@ -780,3 +780,27 @@ async def test_an_index_that_is_older_than_the_log_is_brought_up_to_date(directo
     assert [each.sequence for each in answers] == list(range(1, 201))
     assert all(each.is_duplicate for each in answers)
     assert len(found) == 200
+
+
+@pytest.mark.parametrize("appended", [0, 20], ids=["as it is asked", "as it is brought up to date"])
+async def test_promise_4_damage_to_an_index_that_could_be_opened_lets_no_duplicate_in(
+    directory: Path, clock: StillClock, appended: int
+) -> None:
+    """It shows when a page is read. From then on the log itself is asked, and an index is made anew from it."""
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+    await log.append(entries(1, 200))
+    await log.close()
+    index = bytearray((directory / "dedup.sqlite").read_bytes())
+    index[4096:8192] = bytes(4096)  # the first page of the keys
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+    await log.append(entries(201, 200 + appended))
+    await log.close()
+    (directory / "dedup.sqlite").write_bytes(index)
+
+    for _ in range(2):  # and the index that was made is a sound one
+        log = await SqliteLog.open(directory, OPTIONS, clock)
+        answers = await log.append(entries(1, 200 + appended))
+        await log.close()
+
+        assert [each.sequence for each in answers] == list(range(1, 201 + appended))
+        assert all(each.is_duplicate for each in answers)
