@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.delivery import reader
 from router.delivery.jobs.spec import ReplaySpec
 from router.delivery.options import DeliveryOptions
 from router.delivery.reader import SHED
@@ -782,6 +784,28 @@ async def test_at_the_bound_of_parked_events_the_reader_stops(harness: Harness) 
     await harness.until_settled()
 
     assert harness.books.delivered == 40
+
+
+async def test_promise_8_what_waits_for_the_disk_is_bounded(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not for the vendor is settled as fast as it is read, and kept in memory until it is written."""
+    monkeypatch.setattr(reader, "MAX_UNWRITTEN", 100)
+    harness.options = replace(harness.options, max_in_flight=50)
+    harness.is_repeat = lambda record: True
+    for number in range(1_000):
+        harness.log.add(f"u{number}")
+    await harness.open()
+    ledger, disk = harness.worker.ledger, threading.Event()
+    standing_still = asyncio.create_task(ledger.ask(lambda state: disk.wait(10)))
+
+    await harness.until(lambda: ledger.unwritten > 100)
+    await harness.clock.sleep(50.0)
+    unwritten = ledger.unwritten
+    disk.set()
+    await standing_still
+    await harness.until_settled()
+
+    assert unwritten <= 100 + 50
+    assert harness.books.skipped == 1_000
 
 
 async def test_parked_events_whose_turn_comes_at_one_time_are_not_all_in_memory(harness: Harness) -> None:

@@ -722,6 +722,24 @@ async def test_both_events_of_one_id_are_found_where_the_index_was_read_from_the
     assert [each.sequence for each in found] == [1, 2]
 
 
+async def test_promise_4_a_repeat_of_what_was_given_up_is_a_duplicate_while_the_window_lasts(
+    directory: Path, clock: StillClock
+) -> None:
+    """Retention may be shorter than the window. Whoever needed the event has had it."""
+    log = await SqliteLog.open(directory, replace(OPTIONS, retention_s=DAY_S), clock)
+    for start in range(1, 201, 10):
+        await log.append(entries(start, start + 9))
+    clock.now_s += 3 * DAY_S
+    await log.append(entries(201, 220, received_at_s=clock.now_s))
+    await log.trim({PARTITION: 221})
+    assert log.start(PARTITION) > 5
+
+    answers = await log.append([entry(5, received_at_s=clock.now_s)])
+    await log.close()
+
+    assert answers == [Appended(PARTITION, 5, is_duplicate=True)]
+
+
 async def test_an_index_of_another_log_is_not_believed(tmp_path: Path, clock: StillClock) -> None:
     """It would answer what was never stored here as duplicates."""
     for name, first in (("ours", 1), ("theirs", 101)):
