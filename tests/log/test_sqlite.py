@@ -740,6 +740,44 @@ async def test_promise_4_a_repeat_of_what_was_given_up_is_a_duplicate_while_the_
     assert answers == [Appended(PARTITION, 5, is_duplicate=True)]
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param({"user_id": "half a pair \ud800"}, id="half a character"),
+        pytest.param({"received_at_s": float("nan")}, id="no time"),
+        pytest.param({"email": 5}, id="no text"),
+    ],
+)
+async def test_what_is_wrong_with_an_entry_is_no_concern_of_those_who_share_its_commit(
+    directory: Path, clock: StillClock, bad: dict[str, Any]
+) -> None:
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+
+    answers = await asyncio.gather(
+        log.append([entry(1)]), log.append([replace(entry(2), **bad)]), log.append([entry(3)]), return_exceptions=True
+    )
+
+    assert answers[::2] == [[Appended(PARTITION, 1)], [Appended(PARTITION, 2)]]
+    assert isinstance(answers[1], ValueError)
+    assert await message_ids(log) == ["m1", "m3"]
+    await log.close()
+
+
+async def test_promise_1_a_bug_in_a_commit_is_told_to_its_callers_and_ends_nothing(
+    directory: Path, clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the writer ended, or kept it to itself, they would wait for ever."""
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "commit", lambda store, calls: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.wait_for(log.append([entry(1)]), 20)
+
+    assert await asyncio.wait_for(log.append([entry(1)]), 20) == [Appended(PARTITION, 1)]
+    assert log.stuck == []
+    await log.close()
+
+
 async def test_an_index_of_another_log_is_not_believed(tmp_path: Path, clock: StillClock) -> None:
     """It would answer what was never stored here as duplicates."""
     for name, first in (("ours", 1), ("theirs", 101)):
