@@ -163,6 +163,24 @@ async def test_a_request_may_come_in_pieces(cut: int) -> None:
     assert [entry.message_id for entry in harness.log.entries] == ["m1", "m2"]
 
 
+async def test_a_head_that_came_in_time_is_not_too_late_afterwards() -> None:
+    async with Harness() as harness, connected(harness) as [(reader, writer)]:
+        writer.write(REQUEST)
+        assert (await read_answer(reader)).status == 200
+        harness.gateway.configure(SOURCES, QUICK)
+        [connection] = harness.gateway._crowd._members
+        assert isinstance(connection, Connection)
+        connection.data_received(REQUEST[:20])
+        connection.data_received(REQUEST[20:])
+        assert (await read_answer(reader)).status == 200
+
+        await asyncio.sleep(2 * QUICK.head_timeout_s)
+
+        assert lost(harness, "head_timeout") == 0
+        writer.write(REQUEST)
+        assert (await read_answer(reader)).status == 200
+
+
 async def test_many_requests_sent_at_once_are_answered_in_their_order() -> None:
     async with Harness(QUICK) as harness, connected(harness) as [(reader, writer)]:
         writer.write(b"".join(REQUEST.replace(b'"m1"', b'"%02d"' % number) for number in range(50)))
