@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import orjson
 import pytest
@@ -359,6 +360,23 @@ async def test_who_takes_an_answer_late_but_in_time_keeps_the_connection() -> No
 
 
 # --- too many connections ---
+
+
+@pytest.mark.parametrize("is_used", [False, True], ids=["fresh", "used"])
+async def test_promise_8_bytes_that_trickle_in_are_no_step_further(is_used: bool) -> None:
+    """Else who sends one now and then would keep their place, and the others would have to leave."""
+    async with Harness() as harness, connected(harness, 2) as streams:
+        for reader, writer in streams if is_used else []:
+            writer.write(REQUEST)
+            assert (await read_answer(reader)).status == 200
+        members = harness.gateway._crowd._members
+        trickling, other = cast(list[asyncio.Protocol], list(members))
+        for each in (trickling, other):
+            each.data_received(REQUEST[:1])
+
+        trickling.data_received(REQUEST[1:3])
+
+        assert list(members) == [trickling, other]
 
 
 @pytest.mark.parametrize("used", [0, 3], ids=["new ones", "used ones"])
