@@ -116,6 +116,9 @@ async def test_what_the_log_lost_is_a_dead_letter(harness: Harness) -> None:
     await harness.until_settled()
 
     assert (harness.books.delivered, harness.books.dead) == (2, 5)
+    [letter] = await harness.letters()
+    assert (letter.record.sequence, letter.events, letter.attempts) == (2, 5, 0)
+    assert letter.reason == "log damaged: events 2 to 6"
 
 
 async def test_an_outage_stops_the_reader_and_loses_nothing(harness: Harness) -> None:

@@ -370,13 +370,11 @@ async def test_promise_8_bytes_that_trickle_in_are_no_step_further(is_used: bool
             writer.write(REQUEST)
             assert (await read_answer(reader)).status == 200
         members = harness.gateway._crowd._members
-        trickling, other = cast(list[asyncio.Protocol], list(members))
-        for each in (trickling, other):
-            each.data_received(REQUEST[:1])
+        trickling, other = before = list(members)
+        for each, piece in ((trickling, REQUEST[:1]), (other, REQUEST[:1]), (trickling, REQUEST[1:3])):
+            cast(asyncio.Protocol, each).data_received(piece)
 
-        trickling.data_received(REQUEST[1:3])
-
-        assert list(members) == [trickling, other]
+        assert list(members) == before
 
 
 @pytest.mark.parametrize("used", [0, 3], ids=["new ones", "used ones"])
