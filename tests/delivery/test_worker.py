@@ -792,6 +792,27 @@ async def test_at_the_bound_of_parked_events_the_reader_stops(harness: Harness) 
     assert harness.books.delivered == 40
 
 
+async def test_a_lane_sends_nothing_more_before_what_came_of_its_last_request_is_on_disk(harness: Harness) -> None:
+    """So a crash repeats no more than what was under way."""
+    harness.options = replace(harness.options, concurrency=1)
+    for _ in range(40):
+        harness.log.add("u1")
+    await harness.open()
+    disk = threading.Event()
+    standing_still = asyncio.create_task(harness.worker.ledger.ask(lambda state: disk.wait(10)))
+
+    await harness.until_taken(1)
+    first = len(harness.vendor.requests)
+    await harness.clock.sleep(50.0)
+    meanwhile = len(harness.vendor.requests)
+    disk.set()
+    await standing_still
+    await harness.until_settled()
+
+    assert (first, meanwhile) == (1, 1)
+    assert len(harness.vendor.requests) > 1
+
+
 async def test_promise_8_what_is_settled_behind_an_event_that_hangs_is_bounded(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
