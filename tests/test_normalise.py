@@ -86,6 +86,18 @@ def test_the_smallest_call_of_each_type_becomes_a_whole_event(kind: str) -> None
         pytest.param({"type": "page"}, "missing_id", "userId", id="page-nobody"),
         pytest.param({"type": "group", "groupId": "g1"}, "missing_id", "userId", id="group-nobody"),
         pytest.param(
+            {"type": "group", "groupId": "g1", "traits": {"email": "team@example.com"}},
+            "missing_id",
+            "userId",
+            id="the-email-of-a-group",
+        ),
+        pytest.param(
+            {"type": "track", "event": "e", "traits": {"email": "ada@example.com"}},
+            "missing_id",
+            "userId",
+            id="an-email-in-a-track",
+        ),
+        pytest.param(
             {"type": "alias", "anonymousId": "a1", "previousId": "p1"}, "missing_id", "userId", id="alias-without-user"
         ),
         pytest.param({"type": "track", "userId": "u1"}, "missing_event", "event", id="track-without-event"),

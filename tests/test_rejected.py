@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,46 @@ async def test_row_53_calls_with_an_id_of_suppressed_people_are_erased_and_no_mo
     calls.keep([replace(theirs, message_id="m3")])
     await calls.close()
     assert ("m3" not in [each["message_id"] for each in list_rejected(path)]) == is_theirs
+
+
+async def test_row_53_calls_that_an_earlier_run_has_kept_are_erased(tmp_path: Path) -> None:
+    path = tmp_path / "rejected.sqlite"
+    earlier = RejectedCalls(path)
+    earlier.keep([replace(call(1), call=call_text({"userId": "ada"})), call(2)])
+    await earlier.close()
+    calls = RejectedCalls(path)
+
+    erased = await calls.erase(Suppressed.of([Person("userId", "ada")]))
+
+    await calls.close()
+    assert erased == 1
+    assert [each["message_id"] for each in list_rejected(path)] == ["m2"]
+
+
+async def test_row_53_what_somebody_reads_is_not_called_erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as they read it, it lies in the file."""
+    open_at_once = rejected._open
+
+    def open_without_patience(path: Path) -> sqlite3.Connection:
+        connection = open_at_once(path)
+        connection.execute("PRAGMA busy_timeout = 0")
+        return connection
+
+    monkeypatch.setattr(rejected, "_open", open_without_patience)
+    path, ada = tmp_path / "rejected.sqlite", Suppressed.of([Person("userId", "ada")])
+    calls = RejectedCalls(path)
+    calls.keep([replace(call(1), call=call_text({"userId": "ada", "text": "her word"}))])
+    await calls.erase(Suppressed.of([Person("userId", "bob")]))  # by now it is written
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM calls").fetchall()
+        with pytest.raises(OperatorError, match="somebody reads it"):
+            await calls.erase(ada)
+
+    await calls.erase(ada)
+
+    assert [file for file in tmp_path.iterdir() if b"her word" in file.read_bytes()] == []
+    await calls.close()
 
 
 @pytest.mark.usefixtures("careless_sqlite")

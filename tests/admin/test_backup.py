@@ -115,6 +115,26 @@ async def test_a_backup_beside_a_router_restores_to_what_was_there(site: Site, t
     assert all(answer.is_duplicate for answer in again), "what was seen is known to the copy as well"
 
 
+async def test_row_57_a_backup_outlives_a_power_cut(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of its files and directories was synced, and so was the directory in which it has its name."""
+    fsync, synced = os.fsync, set[int]()
+
+    def sync(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.add(os.fstat(descriptor).st_ino)
+
+    await site.append(300)
+    monkeypatch.setattr(os, "fsync", sync)
+
+    await site.back_up(tmp_path / "backup")
+
+    monkeypatch.undo()
+    backed_up = [tmp_path, tmp_path / "backup", *(tmp_path / "backup").rglob("*")]
+    assert [path for path in backed_up if path.stat().st_ino not in synced] == []
+
+
 @pytest.mark.parametrize("content", [b"", b"noise" * 999], ids=["sound", "damaged"])
 async def test_what_was_rejected_may_be_read_by_its_user_alone_wherever_the_copy_is_moved(
     site: Site, tmp_path: Path, content: bytes

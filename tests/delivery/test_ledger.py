@@ -8,7 +8,8 @@ import sqlite3
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from structlog.testing import capture_logs
 
 from router.delivery.ledger import MAX_REASON, Ledger
-from router.delivery.state.changes import Changes, ParkedUser, Place
+from router.delivery.state.changes import Changes, Job, ParkedUser, Place
 from router.delivery.state.file import StateFile
 from router.delivery.state.letters import Choice, DeadLetter
 from router.delivery.state.state import State
@@ -307,12 +308,50 @@ async def test_changes_that_come_while_others_are_written_share_a_commit(ledger:
     assert disk.commits <= 5
 
 
-async def test_what_nobody_waits_for_is_written_too(ledger: Ledger, disk: Disk) -> None:
-    ledger.note("reason", "why")
+LETTER = DeadLetter(make_record(1), "", 1, 0.0, id=1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda ledger: ledger.skip(Transit(make_record(1), "log"), "filter: no"), id="skipped"),
+        pytest.param(lambda ledger: ledger.deliver([Transit(make_record(1), "log")]), id="delivered"),
+        pytest.param(lambda ledger: ledger.kill(make_record(1), "400"), id="dead"),
+        pytest.param(lambda ledger: ledger.lose(Gap(0, 1, 1, "damaged")), id="lost"),
+        pytest.param(lambda ledger: ledger.settle_payload(Transit(make_record(1), "log"), "a/0"), id="a payload"),
+        pytest.param(lambda ledger: ledger.tried(Place(0, 1)), id="tried"),
+        pytest.param(lambda ledger: ledger.park(make_record(1), "404"), id="parked"),
+        pytest.param(lambda ledger: ledger.schedule("ada", ParkedUser(1.0, 1)), id="a turn"),
+        pytest.param(lambda ledger: ledger.revive(LETTER, 1), id="revived"),
+        pytest.param(lambda ledger: ledger.revive(replace(LETTER, is_replayed=True), 1), id="revived, of a replay"),
+        pytest.param(lambda ledger: ledger.refuse_again(LETTER, 1, "410", set()), id="refused again"),
+        pytest.param(lambda ledger: ledger.replayed(Transit(make_record(1), "replay"), 1, "delivered"), id="replayed"),
+        pytest.param(lambda ledger: ledger.note_job(Job(1, "replay", {}, 0, 1, {}, "running", 0.0)), id="a job"),
+        pytest.param(lambda ledger: ledger.note("reason", "why"), id="a note"),
+        pytest.param(lambda ledger: ledger.count("warnings"), id="a count"),
+    ],
+)
+async def test_what_nobody_waits_for_is_written_too(
+    ledger: Ledger, disk: Disk, change: Callable[[Ledger], None]
+) -> None:
+    """Also when nothing comes after it."""
+    change(ledger)
+    assert ledger.unwritten == 1
 
     await until(lambda: not ledger.unwritten)
 
-    assert disk.meta("reason") == "why"
+    assert disk.commits == 1
+
+
+async def test_a_retry_window_that_was_moved_is_written_too(ledger: Ledger, disk: Disk) -> None:
+    first_s = ledger.tried(Place(0, 1)).first_s
+    await ledger.flushed()
+
+    ledger.move_tries(lambda first_s: first_s + 60.0)
+
+    assert ledger.unwritten == 1
+    await ledger.flushed()
+    assert disk.notes.tries()[Place(0, 1)].first_s == first_s + 60.0
 
 
 async def test_a_position_counts_as_written_when_it_is(ledger: Ledger, disk: Disk) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.delivery import reader
 from router.delivery.jobs.spec import ReplaySpec
 from router.delivery.options import DeliveryOptions
 from router.delivery.reader import SHED
@@ -114,6 +116,9 @@ async def test_what_the_log_lost_is_a_dead_letter(harness: Harness) -> None:
     await harness.until_settled()
 
     assert (harness.books.delivered, harness.books.dead) == (2, 5)
+    [letter] = await harness.letters()
+    assert (letter.record.sequence, letter.events, letter.attempts) == (2, 5, 0)
+    assert letter.reason == "log damaged: events 2 to 6"
 
 
 async def test_an_outage_stops_the_reader_and_loses_nothing(harness: Harness) -> None:
@@ -579,7 +584,9 @@ async def test_nothing_of_a_suppressed_person_is_put_by(harness: Harness, stored
     if stored_as == "parked":
         state = harness.open_state()
         state.add_partition(0, 0)
-        parked = Changes(park=[(waits, "later")], parked_users={"ada": ParkedUser(1e9, 1)}, positions={0: 1})
+        asked_for = ParkedUser(harness.clock.now() + DAY_S, 1)
+        parked = Changes(park=[(waits, "later")], parked_users={"ada": asked_for}, positions={0: 1})
+        parked.meta["longest_turn_s"] = str(DAY_S)
         state.commit(parked)
         state.close()
     worker = await harness.open()
@@ -591,7 +598,8 @@ async def test_nothing_of_a_suppressed_person_is_put_by(harness: Harness, stored
     await worker.ledger.flushed()
     assert [letter.record.user_key for letter in await harness.letters()] == ["bob"] * harness.books.dead
     assert harness.books.dead == (4 if stored_as == "dead letters" else 0)
-    assert {*await worker.ledger.ask(lambda state: state.parked.first_of("ada", 10))} <= {waits}
+    parked_events = await worker.ledger.ask(lambda state: state.parked.first_of("ada", 10))
+    assert parked_events == ([waits] if stored_as == "parked" else [])
 
 
 async def test_what_is_delivered_of_an_event_that_is_shed_is_not_sent_again(harness: Harness) -> None:
@@ -782,6 +790,72 @@ async def test_at_the_bound_of_parked_events_the_reader_stops(harness: Harness) 
     await harness.until_settled()
 
     assert harness.books.delivered == 40
+
+
+async def test_a_lane_sends_nothing_more_before_what_came_of_its_last_request_is_on_disk(harness: Harness) -> None:
+    """So a crash repeats no more than what was under way."""
+    harness.options = replace(harness.options, concurrency=1)
+    for _ in range(40):
+        harness.log.add("u1")
+    await harness.open()
+    disk = threading.Event()
+    standing_still = asyncio.create_task(harness.worker.ledger.ask(lambda state: disk.wait(10)))
+
+    await harness.until_taken(1)
+    first = len(harness.vendor.requests)
+    await harness.clock.sleep(50.0)
+    meanwhile = len(harness.vendor.requests)
+    disk.set()
+    await standing_still
+    await harness.until_settled()
+
+    assert (first, meanwhile) == (1, 1)
+    assert len(harness.vendor.requests) > 1
+
+
+async def test_promise_8_what_is_settled_behind_an_event_that_hangs_is_bounded(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The position stays before it, and each event beyond is kept in memory."""
+    monkeypatch.setattr(reader, "MAX_SPAN", 100)
+    harness.options = replace(harness.options, max_in_flight=20)
+    harness.is_repeat = lambda record: record.sequence > 1
+    harness.vendor.open.clear()
+    for number in range(1_000):
+        harness.log.add(f"u{number}")
+    await harness.open()
+    [window] = harness.worker.ledger.windows.values()
+
+    await harness.until(lambda: window.span >= 100)
+    await harness.clock.sleep(50.0)
+    span = window.span
+    harness.vendor.open.set()
+    await harness.until_settled()
+
+    assert span < 100 + 20
+    assert (harness.books.delivered, harness.books.skipped) == (1, 999)
+
+
+async def test_promise_8_what_waits_for_the_disk_is_bounded(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not for the vendor is settled as fast as it is read, and kept in memory until it is written."""
+    monkeypatch.setattr(reader, "MAX_UNWRITTEN", 100)
+    harness.options = replace(harness.options, max_in_flight=50)
+    harness.is_repeat = lambda record: True
+    for number in range(1_000):
+        harness.log.add(f"u{number}")
+    await harness.open()
+    ledger, disk = harness.worker.ledger, threading.Event()
+    standing_still = asyncio.create_task(ledger.ask(lambda state: disk.wait(10)))
+
+    await harness.until(lambda: ledger.unwritten > 100)
+    await harness.clock.sleep(50.0)
+    unwritten = ledger.unwritten
+    disk.set()
+    await standing_still
+    await harness.until_settled()
+
+    assert unwritten <= 100 + 50
+    assert harness.books.skipped == 1_000
 
 
 async def test_parked_events_whose_turn_comes_at_one_time_are_not_all_in_memory(harness: Harness) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import orjson
 import pytest
@@ -66,16 +67,31 @@ async def is_ended(reader: asyncio.StreamReader) -> bool:
 # --- a head that does not come ---
 
 
-@pytest.mark.parametrize(
-    "start",
-    [
-        pytest.param(b"P", id="one byte"),
-        pytest.param(HEAD.encode()[:-2], id="all but the last line end"),
-        pytest.param(b"\r\n\r\n\r\nPOST", id="line ends before it"),
-    ],
-)
+HALVES = [
+    pytest.param(b"P", id="one byte"),
+    pytest.param(HEAD.encode()[:-2], id="all but the last line end"),
+    pytest.param(b"\r\n\r\n\r\nPOST", id="line ends before it"),
+]
+
+
+@pytest.mark.parametrize("start", HALVES)
 async def test_promise_8_a_head_that_does_not_come_to_its_end_is_answered_408(start: bytes) -> None:
     async with Harness(QUICK) as harness, connected(harness) as [(reader, writer)]:
+        writer.write(start)
+        answer = await read_answer(reader)
+
+        assert (answer.status, answer.json["code"]) == (408, "head_timeout")
+        assert answer.headers["Connection"] == "close"
+        assert await is_ended(reader)
+        assert lost(harness, "head_timeout") == 1
+
+
+@pytest.mark.parametrize("start", HALVES)
+async def test_promise_8_so_is_a_later_one_on_the_same_connection(start: bytes) -> None:
+    async with Harness() as harness, connected(harness) as [(reader, writer)]:
+        writer.write(REQUEST)
+        assert (await read_answer(reader)).status == 200
+        harness.gateway.configure(SOURCES, QUICK)
         writer.write(start)
         answer = await read_answer(reader)
 
@@ -146,6 +162,24 @@ async def test_a_request_may_come_in_pieces(cut: int) -> None:
             assert (await read_answer(reader)).status == 200
 
     assert [entry.message_id for entry in harness.log.entries] == ["m1", "m2"]
+
+
+async def test_a_head_that_came_in_time_is_not_too_late_afterwards() -> None:
+    async with Harness() as harness, connected(harness) as [(reader, writer)]:
+        writer.write(REQUEST)
+        assert (await read_answer(reader)).status == 200
+        harness.gateway.configure(SOURCES, QUICK)
+        [connection] = harness.gateway._crowd._members
+        assert isinstance(connection, Connection)
+        connection.data_received(REQUEST[:20])
+        connection.data_received(REQUEST[20:])
+        assert (await read_answer(reader)).status == 200
+
+        await asyncio.sleep(2 * QUICK.head_timeout_s)
+
+        assert lost(harness, "head_timeout") == 0
+        writer.write(REQUEST)
+        assert (await read_answer(reader)).status == 200
 
 
 async def test_many_requests_sent_at_once_are_answered_in_their_order() -> None:
@@ -308,7 +342,39 @@ async def test_promise_8_who_takes_no_answers_is_ended() -> None:
         assert (await harness.post("/v1/identify", IDENTIFY)).status == 200
 
 
+async def test_who_takes_an_answer_late_but_in_time_keeps_the_connection() -> None:
+    async with Harness() as harness, connected(harness) as [(reader, writer)]:
+        writer.write(REQUEST)
+        assert (await read_answer(reader)).status == 200
+        harness.gateway.configure(SOURCES, QUICK)
+        [connection] = harness.gateway._crowd._members
+        assert isinstance(connection, Connection)
+
+        connection.pause_writing()
+        connection.resume_writing()
+        await asyncio.sleep(2 * QUICK.body_timeout_s)
+
+        assert lost(harness, "answer_timeout") == 0
+        writer.write(REQUEST)
+        assert (await read_answer(reader)).status == 200
+
+
 # --- too many connections ---
+
+
+@pytest.mark.parametrize("is_used", [False, True], ids=["fresh", "used"])
+async def test_promise_8_bytes_that_trickle_in_are_no_step_further(is_used: bool) -> None:
+    """Else who sends one now and then would keep their place, and the others would have to leave."""
+    async with Harness() as harness, connected(harness, 2) as streams:
+        for reader, writer in streams if is_used else []:
+            writer.write(REQUEST)
+            assert (await read_answer(reader)).status == 200
+        members = harness.gateway._crowd._members
+        trickling, other = before = list(members)
+        for each, piece in ((trickling, REQUEST[:1]), (other, REQUEST[:1]), (trickling, REQUEST[1:3])):
+            cast(asyncio.Protocol, each).data_received(piece)
+
+        assert list(members) == before
 
 
 @pytest.mark.parametrize("used", [0, 3], ids=["new ones", "used ones"])
@@ -397,6 +463,21 @@ async def test_a_reload_changes_what_connections_may_cost() -> None:
         async with connected_beyond(harness):
             await until(lambda: lost(harness, "crowded_out") > 0)
             await settled(harness, 3)
+
+
+async def test_a_stop_ends_each_connection_with_its_next_answer() -> None:
+    """So that callers make a new one, elsewhere, and none of them is refused."""
+    patient = Limits(idle_timeout_s=600.0)
+    async with Harness(patient) as harness, connected(harness, 2) as [(reader, writer), _]:
+        draining = asyncio.create_task(harness.gateway.drain(0.1))
+        await asyncio.sleep(0)
+        writer.write(REQUEST)
+        answer = await read_answer(reader)
+
+        assert (answer.status, answer.headers["Connection"]) == (200, "close")
+        assert await is_ended(reader)
+        async with asyncio.timeout(20):
+            await draining  # and waits no longer for one on which nothing comes
 
 
 async def test_a_stop_goes_on_when_the_last_connection_has_left() -> None:

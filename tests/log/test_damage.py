@@ -242,6 +242,25 @@ async def test_one_mark_is_enough_to_know_where_the_log_ended(
     assert await lost_by(directory, clock) == belonging
 
 
+async def test_without_any_mark_what_can_be_saved_of_the_last_segment_says_where_the_log_ended(
+    directory: Path, clock: StillClock
+) -> None:
+    """It is saved first: else its sequences would be given out again."""
+    await (await SqliteLog.open(directory, OPTIONS, clock)).close()  # now it is a plain file
+    last_of(directory).unlink()  # the one that was begun, which is empty
+    zero_the_first_page(last_of(directory))
+    for name in MARKS:
+        (directory / name).unlink(missing_ok=True)
+
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+    [answer] = await log.append([entry(501)])
+    found = await read_all(log)
+    await log.close()
+
+    assert answer.sequence > EVENTS
+    assert assert_only_lost(found[:-1], WRITTEN) & EVERYTHING == set()
+
+
 async def test_without_any_mark_all_that_is_there_is_delivered(directory: Path, clock: StillClock) -> None:
     """Four files at once: then nothing tells how far the log went, and it goes on after what is left."""
     last = last_of(directory)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from router.log import row
 from router.log.dedup_key import dedup_key
 from router.log.record import Entry
 from router.log.row import Row
@@ -96,3 +97,11 @@ def test_keys_are_equal_only_for_the_same_source_and_message(
 
     assert len(key) == 16
     assert (key == dedup_key(other_source, other_id)) == ((source, message_id) == (other_source, other_id))
+
+
+def test_promise_8_a_row_that_is_larger_than_sqlite_may_take_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row, "MAX_ROW_BYTES", 1_000)
+
+    assert Row.of(1, entry(1, size=800)).is_sound()
+    with pytest.raises(ValueError, match="at most 1000 bytes"):
+        Row.of(1, entry(1, size=1_000))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -98,6 +99,17 @@ def test_its_size_counts_the_write_ahead_log(segment: Segment, file: SegmentFile
     assert file.bytes == file.path.stat().st_size + file.wal.stat().st_size > before
 
 
+def test_a_probe_writes_to_the_disk(segment: Segment, file: SegmentFile) -> None:
+    """A full or failing disk does not show in a transaction without a change."""
+    segment.append(rows(1, 1))
+    before = file.wal.read_bytes()
+
+    segment.touch()
+
+    assert file.wal.read_bytes() != before
+    assert sequences_in(file.path) == [1]
+
+
 def test_the_write_ahead_log_does_not_grow_with_the_segment(segment: Segment, file: SegmentFile) -> None:
     for start in range(1, 2_001, 10):
         segment.append(rows(start, start + 9))
@@ -121,8 +133,10 @@ def test_sealing_waits_for_no_reader_and_loses_nothing(segment: Segment, file: S
     with closing(sqlite3.connect(f"file:{file.path}?mode=ro", uri=True)) as reader:
         cursor = reader.execute("SELECT sequence FROM events")
         assert cursor.fetchone() == (1,)
+        began = time.monotonic()
         segment.seal()
 
+        assert time.monotonic() - began < 5, "SQLite would wait for 10 s"
         assert len(cursor.fetchall()) == 49
     assert sequences_in(file.path) == list(range(1, 51))
 
@@ -164,6 +178,23 @@ def test_what_a_kill_left_half_made_is_made_over(file: SegmentFile, tmp_path: Pa
     Segment.create(file, "the id", SEGMENT_BYTES, Pulse(time.monotonic)).seal()
 
     assert names_in(tmp_path) == [file.path.name]
+
+
+def test_what_a_failed_try_left_under_the_name_of_a_segment_is_no_part_of_it(tmp_path: Path) -> None:
+    """No event in it was ever acknowledged. SQLite would take its write-ahead log for that of the new file."""
+    (tmp_path / "tried").mkdir()
+    tried = Segment.create(SegmentFile(tmp_path / "tried", 1, tmp_path), "the id", SEGMENT_BYTES, Pulse(time.monotonic))
+    tried.append(rows(1, 5))
+    shutil.copytree(tmp_path / "tried", tmp_path / "killed")
+    tried.close()
+    file = SegmentFile(tmp_path / "killed", 1, tmp_path)
+
+    segment = Segment.create(file, "the id", SEGMENT_BYTES, Pulse(time.monotonic))
+
+    assert sequences_in(file.path) == []
+    segment.append(rows(1, 2))
+    assert sequences_in(file.path) == [1, 2]
+    segment.close()
 
 
 def test_segments_are_found_in_order_by_whichever_file_is_left(tmp_path: Path) -> None:

@@ -722,6 +722,62 @@ async def test_both_events_of_one_id_are_found_where_the_index_was_read_from_the
     assert [each.sequence for each in found] == [1, 2]
 
 
+async def test_promise_4_a_repeat_of_what_was_given_up_is_a_duplicate_while_the_window_lasts(
+    directory: Path, clock: StillClock
+) -> None:
+    """Retention may be shorter than the window. Whoever needed the event has had it."""
+    log = await SqliteLog.open(directory, replace(OPTIONS, retention_s=DAY_S), clock)
+    for start in range(1, 201, 10):
+        await log.append(entries(start, start + 9))
+    clock.now_s += 3 * DAY_S
+    await log.append(entries(201, 220, received_at_s=clock.now_s))
+    await log.trim({PARTITION: 221})
+    assert log.start(PARTITION) > 5
+
+    answers = await log.append([entry(5, received_at_s=clock.now_s)])
+    await log.close()
+
+    assert answers == [Appended(PARTITION, 5, is_duplicate=True)]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param({"user_id": "half a pair \ud800"}, id="half a character"),
+        pytest.param({"received_at_s": float("nan")}, id="no time"),
+        pytest.param({"email": 5}, id="no text"),
+    ],
+)
+async def test_what_is_wrong_with_an_entry_is_no_concern_of_those_who_share_its_commit(
+    directory: Path, clock: StillClock, bad: dict[str, Any]
+) -> None:
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+
+    answers = await asyncio.gather(
+        log.append([entry(1)]), log.append([replace(entry(2), **bad)]), log.append([entry(3)]), return_exceptions=True
+    )
+
+    assert [answers[0], answers[2]] == [[Appended(PARTITION, 1)], [Appended(PARTITION, 2)]]
+    assert isinstance(answers[1], ValueError)
+    assert await message_ids(log) == ["m1", "m3"]
+    await log.close()
+
+
+async def test_promise_1_a_bug_in_a_commit_is_told_to_its_callers_and_ends_nothing(
+    directory: Path, clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the writer ended, or kept it to itself, they would wait for ever."""
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "commit", lambda store, calls: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.wait_for(log.append([entry(1)]), 20)
+
+    assert await asyncio.wait_for(log.append([entry(1)]), 20) == [Appended(PARTITION, 1)]
+    assert log.stuck == []
+    await log.close()
+
+
 async def test_an_index_of_another_log_is_not_believed(tmp_path: Path, clock: StillClock) -> None:
     """It would answer what was never stored here as duplicates."""
     for name, first in (("ours", 1), ("theirs", 101)):
@@ -780,3 +836,27 @@ async def test_an_index_that_is_older_than_the_log_is_brought_up_to_date(directo
     assert [each.sequence for each in answers] == list(range(1, 201))
     assert all(each.is_duplicate for each in answers)
     assert len(found) == 200
+
+
+@pytest.mark.parametrize("appended", [0, 20], ids=["as it is asked", "as it is brought up to date"])
+async def test_promise_4_damage_to_an_index_that_could_be_opened_lets_no_duplicate_in(
+    directory: Path, clock: StillClock, appended: int
+) -> None:
+    """It shows when a page is read. From then on the log itself is asked, and an index is made anew from it."""
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+    await log.append(entries(1, 200))
+    await log.close()
+    index = bytearray((directory / "dedup.sqlite").read_bytes())
+    index[4096:8192] = bytes(4096)  # the first page of the keys
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+    await log.append(entries(201, 200 + appended))
+    await log.close()
+    (directory / "dedup.sqlite").write_bytes(index)
+
+    for _ in range(2):  # and the index that was made is a sound one
+        log = await SqliteLog.open(directory, OPTIONS, clock)
+        answers = await log.append(entries(1, 200 + appended))
+        await log.close()
+
+        assert [each.sequence for each in answers] == list(range(1, 201 + appended))
+        assert all(each.is_duplicate for each in answers)

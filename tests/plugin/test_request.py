@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -70,6 +71,13 @@ def test_segments_and_query_are_encoded(segments: tuple[str, ...], query: dict[s
 def test_a_body_that_is_no_json_is_an_unreadable_answer(body: bytes) -> None:
     with pytest.raises(UnreadableAnswer, match="status 200, expected JSON"):
         Response(200, body).json()
+
+
+@pytest.mark.parametrize("read", [Response.json, Response.unless_page], ids=["as JSON", "as no page"])
+def test_the_beginning_of_an_unreadable_answer_is_told_on_one_line(read: Callable[[Response], object]) -> None:
+    """It may say what is wrong, and where it comes from."""
+    with pytest.raises(UnreadableAnswer, match=r"got '<h1> Sign in </h1> x{101}'$"):
+        read(Response(200, b"<h1>\n  Sign in\n</h1>\n" + b"x" * 1_000))
 
 
 @given(body=st.binary())
