@@ -151,9 +151,9 @@ class Lander:
         """Let the destination wait, unless one event is to blame: one that the vendor always answers with a 500, silence or
         nonsense."""
         is_suspect = outage.status is None or outage.status >= 500
-        others_got_through = self._outages.has_delivered_since_it_failed(batch[0].transit)
         for transit in dict.fromkeys(item.transit for item in batch):
             self._windows.count(transit)
+        others_got_through = self._outages.has_delivered_since_it_failed(batch[0].transit)
         if len(batch) == 1 and is_suspect and others_got_through:
             self._pace.abandoned(self._clock.monotonic())
             self._postpone(lane, batch[0], Later(outage.reason, outage.after_s), is_counted=True)
