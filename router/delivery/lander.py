@@ -204,7 +204,7 @@ class Lander:
             self._windows.count(item.transit)
         tries = self._ledger.tries[place]
         # Tries in an outage count too, and attempts of the line may be those of another event: neither alone is enough.
-        own = min(tries.attempts, self._parking.attempts(line) + 1)
+        own = min(tries.attempts, self._parking.attempts_now(line))
         is_last = later.max_attempts is not None and own >= later.max_attempts
         if is_last or self._windows.is_over(item.transit):
             self._settlement.refuse_item(item, f"gave up after try {tries.attempts}: {later.reason}")

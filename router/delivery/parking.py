@@ -76,10 +76,20 @@ class Parking:
         user = self._ledger.parked_users.get(line)
         return user.attempts if user else 0
 
+    def attempts_now(self, line: str) -> int:
+        """How often, once it is told to wait now. What is refused while its line waits for a turn belongs to the last attempt:
+        an event's payloads for endpoints that are independent are sent side by side."""
+        attempts = self.attempts(line)
+        return attempts if attempts and line in self._turns else attempts + 1
+
     def postpone(self, line: str, after_s: float | None) -> None:
-        """Set the line's next turn: after *after_s* seconds or, if None, after the back-off for its number of attempts."""
-        attempts = self.attempts(line) + 1
-        self._schedule(line, attempts, after_s or self._backoff.wait_s(attempts, self._chance))
+        """Set the line's next turn: after *after_s* seconds or, if None, after the back-off for its number of attempts; no
+        sooner than a turn that it waits for already."""
+        attempts = self.attempts_now(line)
+        wait_s = after_s or self._backoff.wait_s(attempts, self._chance)
+        if attempts == self.attempts(line):
+            wait_s = max(wait_s, self._turns[line] - self._clock.monotonic())
+        self._schedule(line, attempts, wait_s)
 
     def _schedule(self, line: str, attempts: int, wait_s: float) -> None:
         self._released.pop(line, None)

@@ -845,6 +845,34 @@ async def test_what_is_left_of_a_parked_event_takes_no_room_from_others(harness:
     assert sorted(harness.vendor.ids()) == ["m1", "m2", "m2"]
 
 
+def test_an_event_has_all_its_attempts_however_many_endpoints_ask_for_it_later(tmp_path: Path) -> None:
+    """Two that are independent are asked side by side: they tell it twice to wait, and once is as often as it waits."""
+
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path)
+        harness.clock = clock  # type: ignore[assignment]
+        left = {"a": 2, "b": 2}
+
+        def script(request: Request) -> Response:
+            at = request.json[0]["at"]
+            left[at] -= 1
+            return Response(404 if left[at] >= 0 else 200)
+
+        def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+            return [Delivered() if response.status == 200 else Later("not yet", max_attempts=3)] * len(payloads)
+
+        harness.vendor.script = script
+        harness.plugin = plugin(*(batches(name, is_independent=True, judge=judge) for name in left))
+        harness.log.add("ada")
+        await harness.open()
+        await clock.sleep(600.0)
+
+        assert (harness.books.delivered, harness.books.dead) == (1, 0)
+        await harness.close()
+
+    simulate(play)
+
+
 @pytest.mark.parametrize("seed", [3, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(12) if seed != 3)])
 async def test_promise_3_order_per_user_survives_failures_and_restarts(tmp_path: Path, seed: int) -> None:
     """50 users x 40 events, a third of all requests fail in every way there is, three restarts."""
