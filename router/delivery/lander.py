@@ -153,8 +153,7 @@ class Lander:
         is_suspect = outage.status is None or outage.status >= 500
         for transit in dict.fromkeys(item.transit for item in batch):
             self._windows.count(transit)
-        others_got_through = self._outages.has_delivered_since_it_failed(batch[0].transit)
-        if len(batch) == 1 and is_suspect and others_got_through:
+        if len(batch) == 1 and is_suspect and self._is_to_blame(batch[0]):
             self._pace.abandoned(self._clock.monotonic())
             self._postpone(lane, batch[0], Later(outage.reason, outage.after_s), is_counted=True)
             return
@@ -169,15 +168,23 @@ class Lander:
             lane.put_back(left)
         self._outages.fail(outage.reason, outage.after_s)
 
+    def _is_to_blame(self, item: Item) -> bool:
+        """Whether the failure is the event's own. One that is read from the log only waits by itself then, and may as well when
+        the vendor was away twice. A replay's would be dead, so that must be proven."""
+        if item.transit.is_replay:
+            return self._is_proven(item)
+        return self._outages.has_delivered_since_it_failed(item.transit)
+
+    def _is_proven(self, item: Item) -> bool:
+        item.transit.is_suspect = True
+        return self._suspects.refused(item.transit.place, item.endpoint.name, self._clock.monotonic())
+
     def _wait_unless_suspect(self, lane: Lane, batch: list[Item], reason: str) -> None:
         """Block the destination, unless it is proven that one event is to blame."""
-        if len(batch) == 1:
-            [item] = batch
-            item.transit.is_suspect = True
-            if self._suspects.refused(item.transit.place, item.endpoint.name, self._clock.monotonic()):
-                self._pace.abandoned(self._clock.monotonic())
-                self._postpone(lane, item, Later(reason))
-                return
+        if len(batch) == 1 and self._is_proven(batch[0]):
+            self._pace.abandoned(self._clock.monotonic())
+            self._postpone(lane, batch[0], Later(reason))
+            return
         self._let_another_probe(lane, batch, len(batch))
         self._outages.block(reason)
 

@@ -20,6 +20,7 @@ from router.delivery.state.changes import Job, Place
 from router.delivery.state.state import State
 from router.plugin import Dead, Judgement, Payload, Request, Response, Skip, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, batches, plugin
+from tests.delivery.simulated import SimulatedClock, simulate
 
 EVENTS = 60
 
@@ -346,6 +347,52 @@ async def test_an_outage_holds_a_replay_and_loses_nothing_of_it(harness: Harness
 
     assert job.counts == {"delivered": EVENTS}
     assert set(again(harness).values()) == {1}
+
+
+@pytest.mark.parametrize(
+    "is_away",
+    [
+        pytest.param(lambda at, number: number < 2_000 and number % 100 < 60, id="again and again"),
+        pytest.param(lambda at, number: number < 2_000 and at == "people", id="for one of two endpoints"),
+    ],
+)
+def test_what_fails_in_a_replay_while_the_vendor_is_away_is_not_taken_for_the_fault_of_its_events(
+    tmp_path: Path, is_away: Callable[[str, int], bool]
+) -> None:
+    """That others get through shows nothing: the vendor was there meanwhile, or they are for another of its endpoints."""
+
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path)
+        harness.clock = clock  # type: ignore[assignment]
+        harness.plugin = plugin(batches("events", max_events=1), batches("people", max_events=1))
+        await deliver(harness)
+        first = len(harness.vendor.requests)
+        harness.vendor.script = lambda request: Response(
+            503 if is_away(request.json[0]["at"], len(harness.vendor.requests) - first) else 200
+        )
+
+        job = await add_job(harness)
+        await clock.sleep(10_000.0)
+
+        assert (await job_of(harness, job)).counts == {"delivered": EVENTS}
+        await harness.close()
+
+    simulate(play)
+
+
+async def test_a_replayed_event_that_the_vendor_chokes_on_is_a_dead_letter_and_the_others_go_on(
+    harness: Harness,
+) -> None:
+    """Where it fails again and again, and others get through each time."""
+    await deliver(harness)
+    await send_one_by_one(harness)
+    harness.vendor.script = lambda request: Response(500 if request.json[0]["id"] == "m7" else 200)
+
+    job = await finish(harness, await add_job(harness))
+
+    assert job.counts == {"delivered": EVENTS - 1, "dead": 1}
+    [letter] = await harness.letters()
+    assert (letter.record.message_id, letter.reason) == ("m7", "not now: 500")
 
 
 async def test_a_job_that_cannot_be_understood_is_cancelled_and_the_next_one_runs(harness: Harness) -> None:
