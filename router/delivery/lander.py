@@ -155,7 +155,7 @@ class Lander:
             self._windows.count(transit)
         if len(batch) == 1 and is_suspect and self._is_to_blame(batch[0]):
             self._pace.abandoned(self._clock.monotonic())
-            self._postpone(lane, batch[0], Later(outage.reason, outage.after_s), is_counted=True)
+            self._postpone(lane, batch[0], Later(outage.reason, outage.after_s), is_away=True)
             return
         for item in batch:
             if self._windows.is_over(item.transit):
@@ -199,19 +199,20 @@ class Lander:
             lane.put_back(left)
 
     def _postpone(
-        self, lane: Lane, item: Item, later: Later, behind: Sequence[Item] = (), is_counted: bool = False
+        self, lane: Lane, item: Item, later: Later, behind: Sequence[Item] = (), is_away: bool = False
     ) -> None:
-        """Park the event and, behind it, the line's other items in this lane. *behind* were in the same batch."""
+        """Park the event and, behind it, the line's other items in this lane. *behind* were in the same batch. *is_away*: the
+        vendor may have been, and the try is counted."""
         if item.transit.is_replay:
             for refused in (item, *behind):
                 self._settlement.refuse_item(refused, f"not now: {later.reason}")
             return
         place, line = item.transit.place, item.line
-        if not is_counted:
+        if not is_away:
             self._windows.count(item.transit)
         tries = self._ledger.tries[place]
         # Tries in an outage count too, and attempts of the line may be those of another event: neither alone is enough.
-        own = min(tries.attempts, self._parking.attempts_now(line))
+        own = min(tries.attempts, self._parking.own_attempts(line))
         is_last = later.max_attempts is not None and own >= later.max_attempts
         if is_last or self._windows.is_over(item.transit):
             self._settlement.refuse_item(item, f"gave up after try {tries.attempts}: {later.reason}")
@@ -227,5 +228,5 @@ class Lander:
             self._parking.park(transit, later.reason if transit is item.transit else BEHIND)
             if transit.is_at_rest:
                 self._under_way.remove(transit)
-        self._parking.postpone(line, later.after_s)
+        self._parking.postpone(line, later.after_s, is_away)
         self._changed.notify()

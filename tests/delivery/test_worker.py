@@ -390,6 +390,42 @@ async def test_tries_in_an_outage_leave_an_event_all_the_attempts_of_its_own(har
     assert (letter.record.message_id, letter.attempts) == ("m2", 3)
 
 
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["", "and the router was restarted"])
+def test_a_parked_event_has_all_its_attempts_though_the_vendor_was_away_meanwhile(
+    tmp_path: Path, is_restarted: bool
+) -> None:
+    """Others got through before, so that it waits by itself: once for each flight that finds the vendor away."""
+
+    async def play(clock: SimulatedClock) -> None:
+        told = ["not yet", *["away"] * 12, "not yet"]
+
+        def judge(response: Response, payloads: Sequence[Payload], settings: Any) -> Judgement:
+            return [Later("not indexed yet", None, 3) if response.status == 404 else Delivered()] * len(payloads)
+
+        def script(request: Request) -> Answer:
+            is_late = request.json[0]["user"] == "late" and told
+            return {"away": NETWORK_DOWN, "not yet": Response(404)}[told.pop(0)] if is_late else Response(200)
+
+        harness = Harness(tmp_path)
+        harness.clock = clock  # type: ignore[assignment]
+        harness.plugin = plugin(max_events=1, judge=judge)
+        harness.vendor.script = script
+        harness.log.add("late")
+        await harness.open()
+        while len(told) > 1:
+            harness.log.add("other")
+            await clock.sleep(0.1)
+        if is_restarted:
+            await harness.close()
+            await harness.open()
+        await clock.sleep(100.0)
+
+        assert (harness.books.pending, harness.books.dead, told) == (0, 0, [])
+        await harness.close()
+
+    simulate(play)
+
+
 async def test_blocked_waits_and_goes_on_where_it_was(harness: Harness) -> None:
     revoked = True
     harness.vendor.script = lambda request: Response(401 if revoked else 200)
