@@ -81,6 +81,7 @@ class RetryWindows:
 
     def halted(self, seconds: float) -> None:
         """The plugin was stopped for *seconds*, which do not count either."""
+        self._follow_clock()
         if self.still_since_s is None:
             self._pass_over(seconds)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.delivery.conduct import DEAD_IN_A_ROW
 from router.delivery.jobs.spec import ReplaySpec
 from router.delivery.options import DeliveryOptions
 from router.delivery.reader import SHED
@@ -718,6 +719,26 @@ async def test_row_24_a_clock_that_is_set_ends_no_retry_window_and_makes_none_lo
     assert count_dead(harness) == 0
     harness.clock.passed_s += WINDOW_S
     await harness.until(lambda: count_dead(harness) == 1)
+
+
+@pytest.mark.parametrize("jump_s", [-30 * DAY_S, 30 * DAY_S], ids=["back", "ahead"])
+async def test_row_24_a_clock_that_is_set_while_the_plugin_is_halted_ends_no_retry_window(
+    harness: Harness, jump_s: float
+) -> None:
+    harness.options = replace(harness.options, retry_for_s=WINDOW_S)
+    harness.vendor.script = lambda request: Response(503)
+    harness.log.add("u1")
+    await harness.open()
+    await harness.until(lambda: bool(harness.worker.ledger.tries))
+
+    for _ in range(DEAD_IN_A_ROW):
+        harness.worker.halt.failed("sending", "a bug")
+    harness.clock.wall_s += jump_s
+    harness.worker.halt.end()
+    before = len(harness.vendor.requests)
+    await harness.until(lambda: len(harness.vendor.requests) > before + 10 or harness.books.pending == 0)
+
+    assert harness.books.dead == 0
 
 
 @pytest.mark.parametrize("jump_s", [-30 * DAY_S, 30 * DAY_S], ids=["back", "ahead"])
