@@ -101,6 +101,8 @@ class Lander:
                 case Delivered():
                     if item.payload.notes or verdict.warnings:
                         self._report_warnings(item, verdict)
+                    if item.transit.is_suspect:
+                        self._suspects.acquit(item.transit.place)
                     delivered.append(item)
                 case Dead(reason):
                     self._settlement.refuse_item(item, reason)

@@ -13,11 +13,13 @@ from typing import Any, Literal
 
 import pytest
 
+from router.delivery.flight import TRIES
 from router.delivery.jobs import course
 from router.delivery.jobs.spec import ReplaySpec, RetrySpec
 from router.delivery.order import IN_LANE, WAITED
 from router.delivery.state.changes import Job, Place
 from router.delivery.state.state import State
+from router.delivery.suspects import PROOFS
 from router.plugin import Dead, Judgement, Payload, Request, Response, Skip, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, batches, plugin
 from tests.delivery.simulated import SimulatedClock, simulate
@@ -375,6 +377,29 @@ def test_what_fails_in_a_replay_while_the_vendor_is_away_is_not_taken_for_the_fa
         await clock.sleep(10_000.0)
 
         assert (await job_of(harness, job)).counts == {"delivered": EVENTS}
+        await harness.close()
+
+    simulate(play)
+
+
+def test_what_got_through_in_one_replay_is_no_suspect_in_the_next(tmp_path: Path) -> None:
+    """A vendor that is away for a moment in each of them."""
+
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path)
+        harness.clock = clock  # type: ignore[assignment]
+        harness.plugin = plugin(max_events=1)
+        await deliver(harness, 5, users=5)
+        answers: list[Answer] = []
+        harness.vendor.script = lambda request: (
+            answers.pop() if answers and request.json[0]["id"] == "m1" else Response(200)
+        )
+
+        for _ in range(PROOFS + 1):
+            answers = [NETWORK_DOWN] * TRIES
+            job = await add_job(harness)
+            await clock.sleep(100.0)
+            assert (await job_of(harness, job)).counts == {"delivered": 5}
         await harness.close()
 
     simulate(play)
