@@ -155,7 +155,7 @@ class Lander:
         is_suspect = outage.status is None or outage.status >= 500
         for transit in dict.fromkeys(item.transit for item in batch):
             self._windows.count(transit)
-        if len(batch) == 1 and is_suspect and self._is_to_blame(batch[0]):
+        if len(batch) == 1 and is_suspect and self._is_to_blame(batch[0], outage):
             self._pace.abandoned(self._clock.monotonic())
             self._postpone(lane, batch[0], Later(outage.reason, outage.after_s), is_away=True)
             return
@@ -170,10 +170,11 @@ class Lander:
             lane.put_back(left)
         self._outages.fail(outage.reason, outage.after_s)
 
-    def _is_to_blame(self, item: Item) -> bool:
+    def _is_to_blame(self, item: Item, outage: Outage) -> bool:
         """Whether the failure is the event's own. One that is read from the log only waits by itself then, and may as well when
-        the vendor was away twice. A replay's would be dead, so that must be proven."""
-        if item.transit.is_replay:
+        the vendor was away twice. But a replay's would be dead, and a vendor that names a wait asks all to wait: both must be
+        proven."""
+        if item.transit.is_replay or outage.after_s:
             return self._is_proven(item)
         return self._outages.has_delivered_since_it_failed(item.transit)
 

@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.delivery.conduct import DEAD_IN_A_ROW
+from router.delivery.flight import TRIES
 from router.delivery.jobs.spec import ReplaySpec
 from router.delivery.options import DeliveryOptions
 from router.delivery.reader import SHED
@@ -179,6 +180,60 @@ def test_an_event_the_vendor_chokes_on_is_parked_and_the_others_go_on(tmp_path: 
 
         assert (harness.books.delivered, harness.books.dead) == (19, 1)
         assert harness.vendor.ids("u2") == ["m3", "m13", "m18"]
+        await harness.close()
+
+    simulate(play)
+
+
+def test_row_16_a_wait_that_the_vendor_names_is_for_all_though_an_event_has_failed_before(tmp_path: Path) -> None:
+    """Away once, then well for one request, and then closed for ten minutes."""
+
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path)
+        harness.clock = clock  # type: ignore[assignment]
+        harness.plugin = plugin(max_events=1)
+        harness.options = replace(harness.options, concurrency=1)
+        answers = [*[Response(503)] * 10 * TRIES, Response(200)]
+        closed: list[float] = []
+
+        def script(request: Request) -> Response:
+            if answers:
+                return answers.pop(0)
+            if not closed or clock.monotonic() < closed[0] + 600.0:
+                closed.append(clock.monotonic())
+                return Response(503, headers={"retry-after": "600"})
+            return Response(200)
+
+        harness.vendor.script = script
+        for number in range(10):
+            harness.log.add(f"u{number}")
+        await harness.open()
+        await clock.sleep(900.0)
+
+        assert len(closed) == 1
+        assert harness.books.delivered == 10
+        await harness.close()
+
+    simulate(play)
+
+
+def test_an_event_for_which_the_vendor_always_names_a_wait_waits_by_itself_after_a_while(tmp_path: Path) -> None:
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path)
+        harness.clock = clock  # type: ignore[assignment]
+        harness.plugin = plugin(max_events=1)
+        harness.options = replace(harness.options, concurrency=1)
+        harness.vendor.script = lambda request: (
+            Response(503, headers={"retry-after": "600"}) if request.json[0]["user"] == "bad" else Response(200)
+        )
+        harness.log.add("bad")
+        await harness.open()
+        for _ in range(400):
+            harness.log.add("others")
+            await clock.sleep(10.0)
+
+        assert (harness.worker.pace.state, harness.worker.ledger.parked_events) == ("going", 1)
+        assert harness.books.delivered == 400
         await harness.close()
 
     simulate(play)
