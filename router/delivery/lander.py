@@ -101,6 +101,8 @@ class Lander:
                 case Delivered():
                     if item.payload.notes or verdict.warnings:
                         self._report_warnings(item, verdict)
+                    if item.transit.is_suspect:
+                        self._suspects.acquit(item.transit.place)
                     delivered.append(item)
                 case Dead(reason):
                     self._settlement.refuse_item(item, reason)
@@ -151,12 +153,11 @@ class Lander:
         """Let the destination wait, unless one event is to blame: one that the vendor always answers with a 500, silence or
         nonsense."""
         is_suspect = outage.status is None or outage.status >= 500
-        others_got_through = self._outages.has_delivered_since_it_failed(batch[0].transit)
         for transit in dict.fromkeys(item.transit for item in batch):
             self._windows.count(transit)
-        if len(batch) == 1 and is_suspect and others_got_through:
+        if len(batch) == 1 and is_suspect and self._is_to_blame(batch[0], outage):
             self._pace.abandoned(self._clock.monotonic())
-            self._postpone(lane, batch[0], Later(outage.reason, outage.after_s), is_counted=True)
+            self._postpone(lane, batch[0], Later(outage.reason, outage.after_s), is_away=True)
             return
         for item in batch:
             if self._windows.is_over(item.transit):
@@ -169,15 +170,24 @@ class Lander:
             lane.put_back(left)
         self._outages.fail(outage.reason, outage.after_s)
 
+    def _is_to_blame(self, item: Item, outage: Outage) -> bool:
+        """Whether the failure is the event's own. One that is read from the log only waits by itself then, and may as well when
+        the vendor was away twice. But a replay's would be dead, and a vendor that names a wait asks all to wait: both must be
+        proven."""
+        if item.transit.is_replay or outage.after_s:
+            return self._is_proven(item)
+        return self._outages.has_delivered_since_it_failed(item.transit)
+
+    def _is_proven(self, item: Item) -> bool:
+        item.transit.is_suspect = True
+        return self._suspects.refused(item.transit.place, item.endpoint.name, self._clock.monotonic())
+
     def _wait_unless_suspect(self, lane: Lane, batch: list[Item], reason: str) -> None:
         """Block the destination, unless it is proven that one event is to blame."""
-        if len(batch) == 1:
-            [item] = batch
-            item.transit.is_suspect = True
-            if self._suspects.refused(item.transit.place, item.endpoint.name, self._clock.monotonic()):
-                self._pace.abandoned(self._clock.monotonic())
-                self._postpone(lane, item, Later(reason))
-                return
+        if len(batch) == 1 and self._is_proven(batch[0]):
+            self._pace.abandoned(self._clock.monotonic())
+            self._postpone(lane, batch[0], Later(reason))
+            return
         self._let_another_probe(lane, batch, len(batch))
         self._outages.block(reason)
 
@@ -192,19 +202,20 @@ class Lander:
             lane.put_back(left)
 
     def _postpone(
-        self, lane: Lane, item: Item, later: Later, behind: Sequence[Item] = (), is_counted: bool = False
+        self, lane: Lane, item: Item, later: Later, behind: Sequence[Item] = (), is_away: bool = False
     ) -> None:
-        """Park the event and, behind it, the line's other items in this lane. *behind* were in the same batch."""
+        """Park the event and, behind it, the line's other items in this lane. *behind* were in the same batch. *is_away*: the
+        vendor may have been, and the try is counted."""
         if item.transit.is_replay:
             for refused in (item, *behind):
                 self._settlement.refuse_item(refused, f"not now: {later.reason}")
             return
         place, line = item.transit.place, item.line
-        if not is_counted:
+        if not is_away:
             self._windows.count(item.transit)
         tries = self._ledger.tries[place]
         # Tries in an outage count too, and attempts of the line may be those of another event: neither alone is enough.
-        own = min(tries.attempts, self._parking.attempts(line) + 1)
+        own = min(tries.attempts, self._parking.own_attempts(line))
         is_last = later.max_attempts is not None and own >= later.max_attempts
         if is_last or self._windows.is_over(item.transit):
             self._settlement.refuse_item(item, f"gave up after try {tries.attempts}: {later.reason}")
@@ -220,5 +231,5 @@ class Lander:
             self._parking.park(transit, later.reason if transit is item.transit else BEHIND)
             if transit.is_at_rest:
                 self._under_way.remove(transit)
-        self._parking.postpone(line, later.after_s)
+        self._parking.postpone(line, later.after_s, is_away)
         self._changed.notify()

@@ -185,11 +185,11 @@ class Ledger(StateWriter):
         self._changes.settled_payloads.append(note)
         self._changed()
 
-    def tried(self, place: Place) -> Tries:
-        """One more try of the event at *place* has failed."""
+    def tried(self, place: Place, began_s: float) -> Tries:
+        """One more try of the event at *place* has failed. If it is the first, its retry window began at *began_s* (Unix
+        seconds)."""
         before = self.tries.get(place)
-        now = self._clock.now()
-        tries = Tries(before.first_s, before.attempts + 1) if before else Tries(now, 1)
+        tries = Tries(before.first_s, before.attempts + 1) if before else Tries(began_s, 1)
         self.tries[place] = self._changes.tries[place] = tries
         self._changed()
         return tries

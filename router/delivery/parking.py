@@ -56,6 +56,8 @@ class Parking:
         """When the turn comes of each parked line that is not released."""
         self._order: list[tuple[float, str]] = []
         """A heap of turns. An entry that differs from ``_turns`` is out of date."""
+        self._away = {line: user.attempts for line, user in ledger.parked_users.items()}
+        """How many of a line's attempts say nothing of the event: the vendor was away, or they were before a start."""
         self._longest_s = float(notes.get("longest_turn_s") or 0)
         if self._longest_s and not ledger.parked:
             self._longest_s = 0.0
@@ -72,17 +74,35 @@ class Parking:
             self._ledger.park(transit.record, reason, transit.line)
 
     def attempts(self, line: str) -> int:
-        """How often the event at the head of the line has been told to wait. An outage tells it of nobody."""
+        """How often the event at the head of the line has failed since it is there. What makes the destination wait does not
+        count."""
         user = self._ledger.parked_users.get(line)
         return user.attempts if user else 0
 
-    def postpone(self, line: str, after_s: float | None) -> None:
-        """Set the line's next turn: after *after_s* seconds or, if None, after the back-off for its number of attempts."""
-        attempts = self.attempts(line) + 1
-        self._schedule(line, attempts, after_s or self._backoff.wait_s(attempts, self._chance))
+    def own_attempts(self, line: str) -> int:
+        """How often it has been told to wait, once it is told so now. What is refused while its line waits for a turn belongs
+        to the last attempt: an event's payloads for endpoints that are independent are sent side by side."""
+        return max(1, self._attempts_now(line) - self._away.get(line, 0))
+
+    def _attempts_now(self, line: str) -> int:
+        attempts = self.attempts(line)
+        return attempts if attempts and line in self._turns else attempts + 1
+
+    def postpone(self, line: str, after_s: float | None, is_away: bool = False) -> None:
+        """Set the line's next turn: after *after_s* seconds or, if None, after the back-off for its number of attempts; no
+        sooner than a turn that it waits for already. *is_away*: the vendor may have been, and has told it nothing."""
+        before, attempts = self.attempts(line), self._attempts_now(line)
+        wait_s = after_s or self._backoff.wait_s(attempts, self._chance)
+        if attempts == before:
+            wait_s = max(wait_s, self._turns[line] - self._clock.monotonic())
+        elif is_away:
+            self._away[line] = self._away.get(line, 0) + 1
+        self._schedule(line, attempts, wait_s)
 
     def _schedule(self, line: str, attempts: int, wait_s: float) -> None:
         self._released.pop(line, None)
+        if not attempts:
+            self._away.pop(line, None)
         self._ledger.schedule(line, ParkedUser(self._clock.now() + wait_s if wait_s else 0, attempts))
         if wait_s > max(self._backoff.max_s, self._longest_s):
             self._longest_s = wait_s
@@ -102,6 +122,7 @@ class Parking:
                 if line in self._ledger.parked:
                     return line, max(0.0, turn - self._clock.monotonic())
                 del self._turns[line]
+                self._away.pop(line, None)
             heapq.heappop(self._order)
         return None, 0.0
 
@@ -146,3 +167,4 @@ class Parking:
             self._schedule(line, 0, 0.0)
         else:
             del self._released[line]
+            self._away.pop(line, None)

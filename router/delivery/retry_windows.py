@@ -39,12 +39,12 @@ class RetryWindows:
     def count(self, transit: Transit) -> None:
         """One more try of the event has failed."""
         self._follow_clock()
+        # In a block the window begins with the block, whose whole time is taken out later, as is by how much the clock was set.
+        began_s = self.still_since_s or self._clock.now()
         if transit.is_replay:
-            # In a block the window begins with the block, whose whole time is taken out later.
-            began_s = self.still_since_s or self._clock.now()
             transit.failed_s = transit.failed_s or began_s - self._passed_over_s
         else:
-            self._ledger.tried(transit.place)
+            self._ledger.tried(transit.place, began_s)
 
     def first_failure(self, transit: Transit) -> float:
         """When the event first failed, in Unix seconds moved forward by time that does not count; now, if it has not."""
@@ -81,6 +81,7 @@ class RetryWindows:
 
     def halted(self, seconds: float) -> None:
         """The plugin was stopped for *seconds*, which do not count either."""
+        self._follow_clock()
         if self.still_since_s is None:
             self._pass_over(seconds)
 

@@ -41,6 +41,10 @@ class Suspects:
         """The *endpoint* of that name has taken something."""
         self._got_through[endpoint] = now
 
+    def acquit(self, place: Place) -> None:
+        """The event at *place* has got through: its refusals were not its own fault. A replay may send it again."""
+        self._suspects.pop(place, None)
+
     def refused(self, place: Place, endpoint: str, now: float) -> bool:
         """The event at *place* was alone in a request that was refused as if nothing could be delivered. Returns whether that
         is its own fault."""

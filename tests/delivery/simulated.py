@@ -76,10 +76,12 @@ class SimulatedClock(Clock):
     """The time of a loop, for what is tested in it."""
 
     def __init__(self, loop: SimulatedLoop) -> None:
+        self.wall_s = 1_700_000_000.0
+        """Add to it, and the wall clock jumps."""
         self._loop = loop
 
     def now(self) -> float:
-        return 1_700_000_000.0 + self._loop.time()
+        return self.wall_s + self._loop.time()
 
     def monotonic(self) -> float:
         return self._loop.time()

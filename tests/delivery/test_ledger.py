@@ -104,7 +104,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(sequence=consumes(waiting))
     def deliver(self, sequence: int) -> None:
-        self.ledger.tried(Place(0, sequence))
+        self.ledger.tried(Place(0, sequence), 0.0)
         self.ledger.settle_payload(self.transit(sequence), "a/0")
         self.ledger.settle(self.transit(sequence))
         self.columns[sequence] = "delivered"
@@ -127,7 +127,7 @@ class Books(RuleBasedStateMachine):
     @rule(sequence=consumes(waiting), target=parked)
     def park(self, sequence: int) -> int:
         record = make_record(sequence)
-        self.ledger.tried(Place(0, sequence))
+        self.ledger.tried(Place(0, sequence), 0.0)
         self.ledger.park(record, "404")
         self.ledger.schedule(record.user_key, ParkedUser(float(sequence), 1))
         self.columns[sequence] = "parked"
@@ -577,7 +577,7 @@ async def test_nothing_to_write_is_not_waited_for(ledger: Ledger) -> None:
 
 
 async def test_time_spent_blocked_does_not_count_for_the_retry_windows(ledger: Ledger) -> None:
-    first_s = ledger.tried(Place(0, 1)).first_s
+    first_s = ledger.tried(Place(0, 1), 1_700_000_000.0).first_s
 
     ledger.move_tries(lambda first_s: first_s + 3_600.0)
     await ledger.flushed()

@@ -97,14 +97,30 @@ async def test_what_failed_goes_alone_and_once_it_is_through_the_others_follow(t
 
 
 async def test_each_failure_in_a_row_doubles_the_wait_unless_the_vendor_names_one(tmp_path: Path) -> None:
-    async with opened(tmp_path, HandClock()) as parking:
+    clock = HandClock()
+    async with opened(tmp_path, clock) as parking:
         park(parking, 1)
         waits = []
         for after_s in (None, None, None, 7.0):
             parking.postpone("ada", after_s)
-            waits.append(parking.turn_s)
+            _, wait_s = parking.next_line()
+            waits.append(wait_s)
+            clock.s += wait_s
+            await parking.release("ada")
 
     assert waits == [2.0, 4.0, 8.0, 7.0]
+
+
+async def test_what_fails_while_its_line_waits_for_a_turn_neither_brings_it_forward_nor_counts(tmp_path: Path) -> None:
+    """It was sent side by side with what failed, to an endpoint that is independent."""
+    async with opened(tmp_path, HandClock()) as parking:
+        park(parking, 1)
+        parking.postpone("ada", 60.0)
+
+        parking.postpone("ada", 2.0)
+        assert (parking.attempts("ada"), parking.turn_s) == (1, 60.0)
+        parking.postpone("ada", 90.0)
+        assert (parking.attempts("ada"), parking.turn_s) == (1, 90.0)
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from router.delivery.conduct import DEAD_IN_A_ROW
 from router.delivery.jobs.spec import ReplaySpec, RetrySpec
 from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
+from router.delivery.reader import SHED
 from router.delivery.sending.send import ReadTimedOut
 from router.delivery.state.changes import Job
 from router.destination import Destination
@@ -65,6 +67,10 @@ ANSWERS: dict[str, Answer] = {
 }
 PATIENCE_S = 1_200
 """Longer than all that the answers ask for, one after the other."""
+DAY_S = 86_400.0
+DEADLY = ("400", SHED, "cancelled before", "not now: ")
+"""Of what events may die, those of replays of the last two. None waits for as long as a retry window, whatever the clock
+says."""
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
@@ -191,6 +197,9 @@ class Scheduler(RuleBasedStateMachine):
                 "retry",
                 "replay",
                 "cancel",
+                "halted, or no longer",
+                "ahead",
+                "back",
             ]
         ),
         concurrency=st.integers(1, 3),
@@ -226,6 +235,10 @@ class Scheduler(RuleBasedStateMachine):
                 self.run(self.send_again(then))
             case "cancel":
                 self.run(self.cancel())
+            case "halted, or no longer":
+                self.halt_or_go_on()
+            case "ahead" | "back":
+                self.harness.clock.wall_s += 30 * DAY_S if then == "ahead" else -30 * DAY_S
 
     async def send_again(self, kind: Literal["retry", "replay"]) -> None:
         """As far as it is for a job to do: a replay leaves what is pending or a dead letter."""
@@ -238,6 +251,14 @@ class Scheduler(RuleBasedStateMachine):
         document = spec.model_dump(exclude_none=True)
         await self.harness.worker.ledger.ask(lambda state: state.add_job(kind, document, len(letters), 0.0))
         self.harness.worker.jobs.wake()
+
+    def halt_or_go_on(self) -> None:
+        halt = self.harness.worker.halt
+        if halt.is_on:
+            halt.end()
+        else:
+            for _ in range(DEAD_IN_A_ROW):
+                halt.failed("sending", "a bug")
 
     async def running(self) -> list[Job]:
         await self.harness.worker.ledger.flushed()
@@ -284,9 +305,10 @@ class Scheduler(RuleBasedStateMachine):
             self.directory.cleanup()
 
     async def check_end(self) -> None:
-        """The vendor is well from now on: everything is settled, once."""
+        """The vendor and the plugin are well from now on: everything is settled, once."""
         harness = self.harness
         self.answers = []
+        harness.worker.halt.end()
         harness.vendor.open.set()
         for _ in range(PATIENCE_S // 10):
             await asyncio.sleep(10.0)
@@ -296,7 +318,9 @@ class Scheduler(RuleBasedStateMachine):
         self.users_are_in_order()
         assert harness.books.pending == 0
         assert await self.running() == []
-        dead = Counter(letter.record.message_id for letter in await harness.letters() if not letter.is_replayed)
+        letters = await harness.letters()
+        assert [letter.reason for letter in letters if not letter.reason.startswith(DEADLY)] == []
+        dead = Counter(letter.record.message_id for letter in letters if not letter.is_replayed)
         taken = Counter((item["id"], item["at"]) for item in harness.vendor.taken)
         events = {event.message_id for event in harness.log.events}
         assert self.taken_by_all() | dead.keys() == events

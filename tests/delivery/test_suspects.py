@@ -12,12 +12,16 @@ PLACE = Place(0, 1)
 
 def verdicts(story: str) -> list[bool]:
     """What `Suspects.refused` says at each ``x`` of the *story*, all of which are about one event. A ``+`` is another event
-    that gets through, an ``o`` one that is refused, too, and a ``-`` one that another endpoint takes."""
+    that gets through, an ``o`` one that is refused, too, and a ``-`` one that another endpoint takes. At ``!`` the event itself
+    gets through."""
     suspects, said = Suspects(), []
     for now, happens in enumerate(story.replace(" ", "")):
         match happens:
             case "x":
                 said.append(suspects.refused(PLACE, "events", float(now)))
+            case "!":
+                suspects.got_through("events", float(now))
+                suspects.acquit(PLACE)
             case "o":
                 suspects.refused(Place(0, 2 + now), "events", float(now))
             case "+":
@@ -42,6 +46,9 @@ def verdicts(story: str) -> list[bool]:
             "x+x+x+x xxx", [False, False, False, True] + [False] * 3, id="then the key is revoked: it is blocked again"
         ),
         pytest.param("x+x+x+x x+x", [False, False, False, True, False, True], id="and others get through again"),
+        pytest.param(
+            "x+x+x! x+x+x! x+x", [False] * 8, id="a quota that is used up now and then, and replays of one event"
+        ),
         pytest.param("x-x-x-x-x-x", [False] * 6, id="a key that is good for another endpoint alone"),
     ],
 )

@@ -14,6 +14,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.delivery import reader
+from router.delivery.conduct import DEAD_IN_A_ROW
+from router.delivery.flight import TRIES
 from router.delivery.jobs.spec import ReplaySpec
 from router.delivery.options import DeliveryOptions
 from router.delivery.reader import SHED
@@ -183,6 +185,60 @@ def test_an_event_the_vendor_chokes_on_is_parked_and_the_others_go_on(tmp_path: 
 
         assert (harness.books.delivered, harness.books.dead) == (19, 1)
         assert harness.vendor.ids("u2") == ["m3", "m13", "m18"]
+        await harness.close()
+
+    simulate(play)
+
+
+def test_row_16_a_wait_that_the_vendor_names_is_for_all_though_an_event_has_failed_before(tmp_path: Path) -> None:
+    """Away once, then well for one request, and then closed for ten minutes."""
+
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path)
+        harness.clock = clock  # type: ignore[assignment]
+        harness.plugin = plugin(max_events=1)
+        harness.options = replace(harness.options, concurrency=1)
+        answers = [*[Response(503)] * 10 * TRIES, Response(200)]
+        closed: list[float] = []
+
+        def script(request: Request) -> Response:
+            if answers:
+                return answers.pop(0)
+            if not closed or clock.monotonic() < closed[0] + 600.0:
+                closed.append(clock.monotonic())
+                return Response(503, headers={"retry-after": "600"})
+            return Response(200)
+
+        harness.vendor.script = script
+        for number in range(10):
+            harness.log.add(f"u{number}")
+        await harness.open()
+        await clock.sleep(900.0)
+
+        assert len(closed) == 1
+        assert harness.books.delivered == 10
+        await harness.close()
+
+    simulate(play)
+
+
+def test_an_event_for_which_the_vendor_always_names_a_wait_waits_by_itself_after_a_while(tmp_path: Path) -> None:
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path)
+        harness.clock = clock  # type: ignore[assignment]
+        harness.plugin = plugin(max_events=1)
+        harness.options = replace(harness.options, concurrency=1)
+        harness.vendor.script = lambda request: (
+            Response(503, headers={"retry-after": "600"}) if request.json[0]["user"] == "bad" else Response(200)
+        )
+        harness.log.add("bad")
+        await harness.open()
+        for _ in range(400):
+            harness.log.add("others")
+            await clock.sleep(10.0)
+
+        assert (harness.worker.pace.state, harness.worker.ledger.parked_events) == ("going", 1)
+        assert harness.books.delivered == 400
         await harness.close()
 
     simulate(play)
@@ -393,6 +449,42 @@ async def test_tries_in_an_outage_leave_an_event_all_the_attempts_of_its_own(har
     assert (harness.books.delivered, harness.books.dead) == (1, 1)
     [letter] = await harness.letters()
     assert (letter.record.message_id, letter.attempts) == ("m2", 3)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["", "and the router was restarted"])
+def test_a_parked_event_has_all_its_attempts_though_the_vendor_was_away_meanwhile(
+    tmp_path: Path, is_restarted: bool
+) -> None:
+    """Others got through before, so that it waits by itself: once for each flight that finds the vendor away."""
+
+    async def play(clock: SimulatedClock) -> None:
+        told = ["not yet", *["away"] * 12, "not yet"]
+
+        def judge(response: Response, payloads: Sequence[Payload], settings: Any) -> Judgement:
+            return [Later("not indexed yet", None, 3) if response.status == 404 else Delivered()] * len(payloads)
+
+        def script(request: Request) -> Answer:
+            is_late = request.json[0]["user"] == "late" and told
+            return {"away": NETWORK_DOWN, "not yet": Response(404)}[told.pop(0)] if is_late else Response(200)
+
+        harness = Harness(tmp_path)
+        harness.clock = clock  # type: ignore[assignment]
+        harness.plugin = plugin(max_events=1, judge=judge)
+        harness.vendor.script = script
+        harness.log.add("late")
+        await harness.open()
+        while len(told) > 1:
+            harness.log.add("other")
+            await clock.sleep(0.1)
+        if is_restarted:
+            await harness.close()
+            await harness.open()
+        await clock.sleep(100.0)
+
+        assert (harness.books.pending, harness.books.dead, told) == (0, 0, [])
+        await harness.close()
+
+    simulate(play)
 
 
 async def test_blocked_waits_and_goes_on_where_it_was(harness: Harness) -> None:
@@ -693,6 +785,26 @@ async def test_row_24_a_clock_that_is_set_ends_no_retry_window_and_makes_none_lo
 
 
 @pytest.mark.parametrize("jump_s", [-30 * DAY_S, 30 * DAY_S], ids=["back", "ahead"])
+async def test_row_24_a_clock_that_is_set_while_the_plugin_is_halted_ends_no_retry_window(
+    harness: Harness, jump_s: float
+) -> None:
+    harness.options = replace(harness.options, retry_for_s=WINDOW_S)
+    harness.vendor.script = lambda request: Response(503)
+    harness.log.add("u1")
+    await harness.open()
+    await harness.until(lambda: bool(harness.worker.ledger.tries))
+
+    for _ in range(DEAD_IN_A_ROW):
+        harness.worker.halt.failed("sending", "a bug")
+    harness.clock.wall_s += jump_s
+    harness.worker.halt.end()
+    before = len(harness.vendor.requests)
+    await harness.until(lambda: len(harness.vendor.requests) > before + 10 or harness.books.pending == 0)
+
+    assert harness.books.dead == 0
+
+
+@pytest.mark.parametrize("jump_s", [-30 * DAY_S, 30 * DAY_S], ids=["back", "ahead"])
 async def test_row_24_a_clock_that_was_set_while_the_router_was_stopped_leaves_an_hour_for_more_tries(
     harness: Harness, jump_s: float
 ) -> None:
@@ -713,9 +825,10 @@ async def test_row_24_a_clock_that_was_set_while_the_router_was_stopped_leaves_a
     await harness.until(lambda: harness.books.dead == 1)
 
 
+@pytest.mark.parametrize("jump_s", [-30 * DAY_S, 30 * DAY_S], ids=["back", "ahead"])
 @pytest.mark.parametrize("is_replay", [False, True], ids=["live", "a replay"])
-async def test_a_retry_window_that_begins_in_a_block_is_no_longer_than_others(
-    harness: Harness, is_replay: bool
+async def test_a_retry_window_that_begins_in_a_block_is_as_long_as_others(
+    harness: Harness, jump_s: float, is_replay: bool
 ) -> None:
     """A probe that gets no answer is a first try. The clock may be set meanwhile."""
     harness.options = replace(harness.options, retry_for_s=WINDOW_S)
@@ -728,7 +841,7 @@ async def test_a_retry_window_that_begins_in_a_block_is_no_longer_than_others(
         await replay(harness)
         status = 401
     await harness.until(lambda: harness.worker.pace.is_blocked)
-    harness.clock.wall_s += 30 * DAY_S
+    harness.clock.wall_s += jump_s
     status = 503
     before = len(harness.vendor.requests)
     await harness.until(lambda: len(harness.vendor.requests) > before + 10)
@@ -916,6 +1029,34 @@ async def test_what_is_left_of_a_parked_event_takes_no_room_from_others(harness:
 
     await harness.until(lambda: harness.books.delivered == 1, seconds=10.0)
     assert sorted(harness.vendor.ids()) == ["m1", "m2", "m2"]
+
+
+def test_an_event_has_all_its_attempts_however_many_endpoints_ask_for_it_later(tmp_path: Path) -> None:
+    """Two that are independent are asked side by side: they tell it twice to wait, and once is as often as it waits."""
+
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path)
+        harness.clock = clock  # type: ignore[assignment]
+        left = {"a": 2, "b": 2}
+
+        def script(request: Request) -> Response:
+            at = request.json[0]["at"]
+            left[at] -= 1
+            return Response(404 if left[at] >= 0 else 200)
+
+        def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+            return [Delivered() if response.status == 200 else Later("not yet", max_attempts=3)] * len(payloads)
+
+        harness.vendor.script = script
+        harness.plugin = plugin(*(batches(name, is_independent=True, judge=judge) for name in left))
+        harness.log.add("ada")
+        await harness.open()
+        await clock.sleep(600.0)
+
+        assert (harness.books.delivered, harness.books.dead) == (1, 0)
+        await harness.close()
+
+    simulate(play)
 
 
 @pytest.mark.parametrize("seed", [3, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(12) if seed != 3)])

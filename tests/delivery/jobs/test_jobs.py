@@ -13,13 +13,16 @@ from typing import Any, Literal
 
 import pytest
 
+from router.delivery.flight import TRIES
 from router.delivery.jobs import course
 from router.delivery.jobs.spec import ReplaySpec, RetrySpec
 from router.delivery.order import IN_LANE, WAITED
 from router.delivery.state.changes import Job, Place
 from router.delivery.state.state import State
+from router.delivery.suspects import PROOFS
 from router.plugin import Dead, Judgement, Payload, Request, Response, Skip, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, batches, plugin
+from tests.delivery.simulated import SimulatedClock, simulate
 
 EVENTS = 60
 
@@ -346,6 +349,75 @@ async def test_an_outage_holds_a_replay_and_loses_nothing_of_it(harness: Harness
 
     assert job.counts == {"delivered": EVENTS}
     assert set(again(harness).values()) == {1}
+
+
+@pytest.mark.parametrize(
+    "is_away",
+    [
+        pytest.param(lambda at, number: number < 2_000 and number % 100 < 60, id="again and again"),
+        pytest.param(lambda at, number: number < 2_000 and at == "people", id="for one of two endpoints"),
+    ],
+)
+def test_what_fails_in_a_replay_while_the_vendor_is_away_is_not_taken_for_the_fault_of_its_events(
+    tmp_path: Path, is_away: Callable[[str, int], bool]
+) -> None:
+    """That others get through shows nothing: the vendor was there meanwhile, or they are for another of its endpoints."""
+
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path)
+        harness.clock = clock  # type: ignore[assignment]
+        harness.plugin = plugin(batches("events", max_events=1), batches("people", max_events=1))
+        await deliver(harness)
+        first = len(harness.vendor.requests)
+        harness.vendor.script = lambda request: Response(
+            503 if is_away(request.json[0]["at"], len(harness.vendor.requests) - first) else 200
+        )
+
+        job = await add_job(harness)
+        await clock.sleep(10_000.0)
+
+        assert (await job_of(harness, job)).counts == {"delivered": EVENTS}
+        await harness.close()
+
+    simulate(play)
+
+
+def test_what_got_through_in_one_replay_is_no_suspect_in_the_next(tmp_path: Path) -> None:
+    """A vendor that is away for a moment in each of them."""
+
+    async def play(clock: SimulatedClock) -> None:
+        harness = Harness(tmp_path)
+        harness.clock = clock  # type: ignore[assignment]
+        harness.plugin = plugin(max_events=1)
+        await deliver(harness, 5, users=5)
+        answers: list[Answer] = []
+        harness.vendor.script = lambda request: (
+            answers.pop() if answers and request.json[0]["id"] == "m1" else Response(200)
+        )
+
+        for _ in range(PROOFS + 1):
+            answers = [NETWORK_DOWN] * TRIES
+            job = await add_job(harness)
+            await clock.sleep(100.0)
+            assert (await job_of(harness, job)).counts == {"delivered": 5}
+        await harness.close()
+
+    simulate(play)
+
+
+async def test_a_replayed_event_that_the_vendor_chokes_on_is_a_dead_letter_and_the_others_go_on(
+    harness: Harness,
+) -> None:
+    """Where it fails again and again, and others get through each time."""
+    await deliver(harness)
+    await send_one_by_one(harness)
+    harness.vendor.script = lambda request: Response(500 if request.json[0]["id"] == "m7" else 200)
+
+    job = await finish(harness, await add_job(harness))
+
+    assert job.counts == {"delivered": EVENTS - 1, "dead": 1}
+    [letter] = await harness.letters()
+    assert (letter.record.message_id, letter.reason) == ("m7", "not now: 500")
 
 
 async def test_a_job_that_cannot_be_understood_is_cancelled_and_the_next_one_runs(harness: Harness) -> None:
