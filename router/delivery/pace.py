@@ -7,11 +7,12 @@ in.
     going ◀──────── delivered ───────┼─────────── probing
       │                              ▼  blocked       ▲
       └────────────────────────▶  blocked ───────────┘
-                 blocked                   time is up, or a reload
+                 blocked                   time is up, or a restart
 
 While throttled or blocked nothing leaves. When the time is up, one flight leaves as a probe, and its end decides. Flights that
 left earlier may end at any time: *delivered* leads to going and *blocked* to blocked. An outage neither ends a block nor adds a
 failure to the outage that is being waited out. A wait that the vendor asked for is waited out, whatever is delivered meanwhile.
+A restart waits no longer than that, whether throttled or blocked: it may bring settings that are right.
 
 Within these states, each request passes three valves:
 
@@ -150,6 +151,10 @@ class Pace:
             return None
         return max(0.0, self.until - now)
 
+    def asked_s(self, now: float) -> float:
+        """Seconds for which the vendor still asks to be left alone."""
+        return max(0.0, self._asked_until - now)
+
     def leave(self) -> None:
         """A flight leaves. Call it only when `wait_s` is 0."""
         if self.is_closed:
@@ -172,8 +177,7 @@ class Pace:
         return self.wait_out(now, reason, after_s)
 
     def wait_out(self, now: float, reason: str, wait_s: float | None) -> float:
-        """Wait as an earlier run did when it ended: for *wait_s*, unless something is delivered before. Returns the seconds to
-        wait."""
+        """Wait for *wait_s*, or as long as we see fit, unless something is delivered before. Returns the seconds to wait."""
         if self.state == "blocked":  # the flight left before the block and says nothing about it
             self.until = max(self.until, self._asked_until)
             return self.until - now
