@@ -219,7 +219,12 @@ class Pace:
         return max(0.0, self._next - now, self._paused_until - now)
 
     def rate_waits_s(self, now: float) -> dict[str, float]:
-        """For each rate that holds requests back, by its name: the seconds until the next one may leave."""
+        """For each rate that holds requests back, by its name: the seconds until the next one may leave.
+
+        None does while as many requests are under way as may be.
+        """
+        if self.under_way >= self.concurrency:
+            return {}
         waits_s = {name: at - now for name, at in {OWN_RATE: self._next, **self._next_at}.items()}
         return {name: wait_s for name, wait_s in waits_s.items() if wait_s > 0}
 
