@@ -335,6 +335,7 @@ def test_a_sandbox_is_served_alone_and_keeps_a_record(tmp_path: Path) -> None:
     sandbox.spawn()
     try:
         url = sandbox.first_line()
+        until(lambda: '{"project_token":"sandbox-token"}' in sandbox.read_stderr(), "the credentials that it accepts")
         update = [{"$token": "sandbox-token", "$distinct_id": "u1", "$set": {"plan": "gold"}}]
         code, _ = call("POST", f"{url}/engage", update)
         until(record.exists, "the record")
