@@ -42,10 +42,8 @@ class Outages:
             self._pace.until = now  # a restart may bring a corrected credential: probe at once
         elif next_try and float(next_try) > wall:
             asked_s = min(float(next_try) - wall, float(notes.get("wait_s") or 0))  # the clock may have been set back
+            # A restart may bring a corrected address: without being asked to wait, try at once.
             self._pace.wait_out(now, notes.get("reason") or "", asked_s)
-            self._pace.until = (
-                now + asked_s
-            )  # a restart may bring a corrected address: without being asked, try at once
 
     def fail(self, reason: str, after_s: float | None) -> None:
         """A flight failed for a reason that concerns the whole destination, so it waits."""

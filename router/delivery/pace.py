@@ -174,7 +174,7 @@ class Pace:
         """A flight failed for a reason that concerns the whole destination; *after_s* is what the vendor asked for. Returns the
         seconds to wait."""
         self._asked_until = max(self._asked_until, now + (after_s or 0.0))
-        return self.wait_out(now, reason, after_s)
+        return self.wait_out(now, reason, after_s or None)
 
     def wait_out(self, now: float, reason: str, wait_s: float | None) -> float:
         """Wait for *wait_s*, or as long as we see fit, unless something is delivered before. Returns the seconds to wait."""
@@ -185,7 +185,7 @@ class Pace:
             wait = max(self.until - now, wait_s or 0.0)
         else:
             self.failures += 1
-            wait = wait_s or self._backoff.wait_s(self.failures, self._chance)
+            wait = self._backoff.wait_s(self.failures, self._chance) if wait_s is None else wait_s
         self.reason = reason
         self.until = now + wait
         self.state = "throttled"

@@ -168,6 +168,18 @@ async def test_a_restart_cuts_no_outage_short_for_which_the_vendor_asked(harness
         assert 500.0 < wait_s <= 600.0
 
 
+async def test_a_worker_that_begins_cuts_no_wait_of_the_pace_that_it_shares(harness: Harness) -> None:
+    """In a cluster the worker of another partition may come, and what it has noted is a back-off of its own."""
+    await harness.open()
+    harness.worker.pace.outage(harness.clock.monotonic(), "503", 600.0)
+
+    harness.worker._outages._restore({"next_try_s": str(harness.clock.now() + 300.0), "wait_s": "0.0", "reason": "503"})
+
+    wait_s = harness.worker.pace.wait_s(harness.clock.monotonic())
+    assert wait_s is not None
+    assert 500.0 < wait_s <= 600.0
+
+
 async def test_a_batch_that_fills_is_not_what_is_stuck(harness: Harness) -> None:
     harness.clock.speed = 100.0
     harness.vendor.script = lambda request: pytest.fail("the batch left before its time")
