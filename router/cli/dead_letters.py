@@ -149,7 +149,8 @@ def retry(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Send dead letters again, with today's mapping. Goes on after a crash; what was delivered already is not sent again.
+    """Send dead letters again, with today's mapping. Goes on after a crash; what was delivered already is not sent again. Exits
+    with 1 if any is refused once more.
 
     Example: `router dead-letters retry intercom --cause 3f9a01`
     """

@@ -65,8 +65,11 @@ def fail(error: OperatorError) -> int:
 
 
 def print_line(text: str, **options: Any) -> None:
-    """Print a line that holds words of events and vendors. A line break in them can't pass for the start of another line."""
-    console.print(" ".join(text.splitlines()), **options)
+    """Print a line that holds words of events and vendors. A line break in them can't pass for the start of another line.
+
+    Only a terminal has it wrapped: `grep` is to find all of it.
+    """
+    console.print(" ".join(text.splitlines()), **{"soft_wrap": not console.is_terminal, **options})
 
 
 def say(text: str, **options: Any) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from router.admin.outlook import add_up
@@ -28,7 +29,11 @@ SILENCE_S = 60.0
 
 def follow(config: Path, jobs: list[dict[str, Any]], as_json: bool, is_followed: bool = True) -> None:
     """Show the progress of *jobs* until they are done. Where nobody delivers, or unless *is_followed*, only say that they are
-    noted, and why they wait."""
+    noted, and why they wait.
+
+    Raises:
+        Exit: 1 if a vendor refused any of their events.
+    """
     if not all(job["running"] for job in jobs) or not is_followed:
         if as_json:
             print_json(jobs)
@@ -46,9 +51,11 @@ def follow(config: Path, jobs: list[dict[str, Any]], as_json: bool, is_followed:
         raise
     if as_json:
         print_json(done)
-        return
-    for job in done:
-        print_end(job)
+    else:
+        for job in done:
+            print_end(job)
+    if any(job["counts"].get("dead") for job in done):
+        raise typer.Exit(1)
 
 
 def print_end(job: dict[str, Any]) -> None:

@@ -49,6 +49,8 @@ def list_calls(
     print_table("", columns, rows, has_lines=False, if_empty=_none(source, code))
     if len(calls) == limit:
         console.print(f"These are the newest {limit}. There may be more: --limit")
+    if calls:
+        console.print("The calls themselves: --json")
 
 
 def _none(source: str | None, code: str | None) -> str:

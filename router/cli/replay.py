@@ -59,7 +59,7 @@ def replay(
 
     Live traffic goes first. Old events are sent so that nothing starts because of them, or skipped where that can't be told
     to the vendor (see --dry-run); --live sends them as new. Replays have books of their own, keep the idempotency keys of the
-    first delivery, and go on after a crash.
+    first delivery, and go on after a crash. Exits with 1 if a vendor refused any of them.
 
     Example: `router replay mixpanel --since 2026-11-01 --type identify --rate 50/s --dry-run`
     """

@@ -8,13 +8,14 @@ import signal
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
 from rich.pretty import Pretty
 
 from router.cli.backend import ask
 from router.cli.config_file import read_plugins
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
-from router.cli.output import console, print_json, say
+from router.cli.output import console, plain, print_json, say
 from router.cli.sandboxes import HOST, make_sandbox, serve_sandbox
 from router.counted import counted
 from router.errors import OperatorError
@@ -61,7 +62,8 @@ def serve(
     ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Run a stand-in alone until it is told to stop; prints its address, for `base_url`.
+    """Run a stand-in alone until it is told to stop; prints its address, for `base_url`, and on stderr the settings of the one
+    account that it has: it refuses other credentials, as its vendor does.
 
     Example: `router sandbox serve mixpanel --port 9001`
     """
@@ -81,6 +83,11 @@ def serve(
                 f"--port: can't listen on {HOST}:{port} ({error.strerror or error}). Choose another; 0 takes a free one."
             ) from error
         typer.echo(url)
+        settings = orjson.dumps(dict(made_by.sandbox_settings), default=str).decode()
+        typer.echo(
+            plain(f"It has one account; a destination that delivers here takes its credentials from: {settings}"),
+            err=True,
+        )
         with contextlib.suppress(asyncio.CancelledError):
             await stop.wait()
         await runner.cleanup()

@@ -18,6 +18,8 @@ from router.counted import counted
 
 MOMENT_S = 1.0
 """Most rates hold a request back for less."""
+BEHIND_S = 5.0
+"""A destination whose oldest event has been pending for longer gets more than its rate lets out, however short each wait."""
 
 
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -67,7 +69,8 @@ def _of_destination(each: dict[str, Any]) -> Iterator[str]:
         yield f"{concurrency['now']} of {most} at a time, until the vendor takes more"
     if each.get("books", {}).get("pending") or each.get("jobs"):
         for name, wait_s in rates_that_hold_up(each).items():
-            yield f"its rate holds it up ({name}): the next request may leave in {duration(wait_s)}"
+            when_next = f": the next request may leave in {duration(wait_s)}" if wait_s >= MOMENT_S else ""
+            yield f"its rate holds it up ({name}){when_next}"
     for where, count in each.get("waited", {}).items():
         yield f"{count} had to wait for an earlier event of their user, {where}"
     for reason, count in each.get("skipped", {}).items():
@@ -97,9 +100,9 @@ def _of_destination(each: dict[str, Any]) -> Iterator[str]:
 
 
 def rates_that_hold_up(each: Mapping[str, Any]) -> dict[str, float]:
-    """The rates of a destination that hold its requests back for longer than a moment, and for how many seconds they still
-    do."""
-    return {name: wait_s for name, wait_s in each.get("rate_waits_s", {}).items() if wait_s >= MOMENT_S}
+    """The rates of a destination that hold it up, each with the seconds until the next request may leave."""
+    is_behind = (each.get("oldest_pending_s") or 0.0) >= BEHIND_S
+    return {name: wait_s for name, wait_s in each.get("rate_waits_s", {}).items() if is_behind or wait_s >= MOMENT_S}
 
 
 def _of_names(answer: dict[str, Any]) -> Iterator[str]:

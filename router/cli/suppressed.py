@@ -119,7 +119,14 @@ def remove(
     Example: `router suppressed remove u1`
     """
     answer = asyncio.run(ask(config, "lift", people=_people(ids, anonymous)))
-    _end(answer, [f"{answer['lifted']} of {len(ids)} struck off: their events are taken again."], as_json)
+    _end(answer, _told_of_lifted(answer["lifted"], len(set(ids))), as_json)
+
+
+def _told_of_lifted(lifted: int, asked: int) -> Iterator[str]:
+    """How many were struck off, and what of the others: an id with a slip in it must not pass for one that is free again."""
+    yield f"{lifted} of {asked} struck off{': their events are taken again.' if lifted else '.'}"
+    if lifted < asked:
+        yield f"{asked - lifted} not suppressed under such an id; those who are: router suppressed list"
 
 
 def _people(ids: list[str], is_anonymous: bool) -> list[tuple[IdKind, str]]:

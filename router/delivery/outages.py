@@ -13,6 +13,7 @@ from router.delivery.retry_windows import RetryWindows
 from router.delivery.transit import Transit
 
 PACE_NOTES = ("blocked_since_s", "next_try_s", "wait_s", "reason")
+"""`wait_s` is what the vendor asked for, of the wait that ends at `next_try_s`."""
 
 
 class Outages:
@@ -40,16 +41,18 @@ class Outages:
             self._pace.blocked(now, notes.get("reason") or "")
             self._pace.until = now  # a restart may bring a corrected credential: probe at once
         elif next_try and float(next_try) > wall:
-            wait_s = min(float(next_try) - wall, float(notes.get("wait_s") or 0))  # the clock may have been set back
-            self._pace.wait_out(now, notes.get("reason") or "", wait_s)
+            asked_s = min(float(next_try) - wall, float(notes.get("wait_s") or 0))  # the clock may have been set back
+            # A restart may bring a corrected address: without being asked to wait, try at once.
+            self._pace.wait_out(now, notes.get("reason") or "", asked_s)
 
     def fail(self, reason: str, after_s: float | None) -> None:
         """A flight failed for a reason that concerns the whole destination, so it waits."""
-        wait_s = self._pace.outage(self._clock.monotonic(), reason, after_s)
+        now = self._clock.monotonic()
+        wait_s = self._pace.outage(now, reason, after_s)
         if not self._pace.is_blocked:
             self._is_noted = True
             self._ledger.note("next_try_s", str(self._clock.now() + wait_s))
-            self._ledger.note("wait_s", str(wait_s))
+            self._ledger.note("wait_s", str(self._pace.asked_s(now)))
             self._ledger.note("reason", reason)
         self._ledger.count("outages")
         if self._pace.told == "going":

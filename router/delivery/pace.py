@@ -7,11 +7,12 @@ in.
     going ◀──────── delivered ───────┼─────────── probing
       │                              ▼  blocked       ▲
       └────────────────────────▶  blocked ───────────┘
-                 blocked                   time is up, or a reload
+                 blocked                   time is up, or a restart
 
 While throttled or blocked nothing leaves. When the time is up, one flight leaves as a probe, and its end decides. Flights that
 left earlier may end at any time: *delivered* leads to going and *blocked* to blocked. An outage neither ends a block nor adds a
 failure to the outage that is being waited out. A wait that the vendor asked for is waited out, whatever is delivered meanwhile.
+A restart waits no longer than that, whether throttled or blocked: it may bring settings that are right.
 
 Within these states, each request passes three valves:
 
@@ -159,6 +160,10 @@ class Pace:
             return None
         return max(0.0, self.until - now)
 
+    def asked_s(self, now: float) -> float:
+        """Seconds for which the vendor still asks to be left alone."""
+        return max(0.0, self._asked_until - now)
+
     def leave(self) -> None:
         """A flight leaves. Call it only when `wait_s` is 0."""
         if self.is_closed:
@@ -178,11 +183,10 @@ class Pace:
         """A flight failed for a reason that concerns the whole destination; *after_s* is what the vendor asked for. Returns the
         seconds to wait."""
         self._asked_until = max(self._asked_until, now + (after_s or 0.0))
-        return self.wait_out(now, reason, after_s)
+        return self.wait_out(now, reason, after_s or None)
 
     def wait_out(self, now: float, reason: str, wait_s: float | None) -> float:
-        """Wait as an earlier run did when it ended: for *wait_s*, unless something is delivered before. Returns the seconds to
-        wait."""
+        """Wait for *wait_s*, or as long as we see fit, unless something is delivered before. Returns the seconds to wait."""
         if self.state == "blocked":  # the flight left before the block and says nothing about it
             self.until = max(self.until, self._asked_until)
             return self.until - now
@@ -190,7 +194,7 @@ class Pace:
             wait = max(self.until - now, wait_s or 0.0)
         else:
             self.failures += 1
-            wait = wait_s or self._backoff.wait_s(self.failures, self._chance)
+            wait = self._backoff.wait_s(self.failures, self._chance) if wait_s is None else wait_s
         self.reason = reason
         self.until = now + wait
         self.state = "throttled"
@@ -224,7 +228,12 @@ class Pace:
         return max(0.0, self._next - now, self._paused_until - now)
 
     def rate_waits_s(self, now: float) -> dict[str, float]:
-        """For each rate that holds requests back, by its name: the seconds until the next one may leave."""
+        """For each rate that holds requests back, by its name: the seconds until the next one may leave.
+
+        None does while as many requests are under way as may be.
+        """
+        if self.under_way >= self.concurrency:
+            return {}
         waits_s = {name: at - now for name, at in {OWN_RATE: self._next, **self._next_at}.items()}
         return {name: wait_s for name, wait_s in waits_s.items() if wait_s > 0}
 

@@ -140,7 +140,7 @@ class Worker:
             clock,
             self._spawn,
         )
-        self._lanes.is_hurried = blocked_since_s is not None  # a restart may bring a corrected credential
+        self._lanes.is_hurried = self.pace.is_closed  # a restart may bring settings that are right
         self._preparation = Preparation(
             destination,
             ledger,

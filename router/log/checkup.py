@@ -203,7 +203,8 @@ def _scan(path: Path, scan: _Scan) -> None:
                 row = Row(*values)
                 (scan.sequences if row.is_sound() else scan.unsound).append(row.sequence)
     except (sqlite3.Error, ValueError, TypeError) as error:
-        scan.findings.append(f"SQLite: {error}")
+        if (told := f"SQLite: {error}") not in scan.findings:  # its own check may have said so
+            scan.findings.append(told)
 
 
 def _describe_rescued(file: SegmentFile, scan: _Scan, missing: Sequence[tuple[int, int]]) -> None:
@@ -215,11 +216,17 @@ def _describe_rescued(file: SegmentFile, scan: _Scan, missing: Sequence[tuple[in
 
 
 def _describe(scan: _Scan, missing: Sequence[tuple[int, int]], last: int) -> None:
-    """Say which events something is wrong with."""
+    """Say which events something is wrong with.
+
+    What SQLite did not get to is not told: it may be there, and what is lost is told besides.
+    """
+    is_readable = not scan.findings
     unsound = [(run.start, run.stop - 1) for run in runs(scan.unsound)]
     absent = [(run.start, run.stop - 1) for pair in missing for run in runs(_without(pair, set(scan.unsound)))]
     if unsound:
         scan.findings.append(f"{show_ranges(unsound)}: the checksum does not match")
+    if not is_readable:
+        return
     if absent and absent[-1][1] == last:
         scan.findings.append(f"{show_ranges(absent[-1:])}: missing at its end, or in a file of their own that is gone")
         absent = absent[:-1]

@@ -51,6 +51,15 @@ def test_codes_for_the_terminal_are_not_sent_to_it(
     assert told.err == expected + "\n"
 
 
+def test_a_long_line_is_whole_where_no_terminal_reads_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """`router status | grep crm` showed the beginning of what its vendor said."""
+    line = f"crm: blocked: 401 {'no such key ' * 20}(nothing is lost)"
+
+    print_line(line)
+
+    assert capsys.readouterr().out == f"{line}\n"
+
+
 @pytest.mark.parametrize("breaks", ["\n", "\r\n", "\n\n", "\u2028"])
 def test_a_line_break_in_what_is_told_begins_no_line_of_its_own(
     breaks: str, capsys: pytest.CaptureFixture[str]

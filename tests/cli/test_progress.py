@@ -90,11 +90,21 @@ def test_the_end_says_how_to_send_what_was_only_too_old(
     assert f"{kind} 1 is done: 1 skipped" in said
 
 
-@pytest.mark.parametrize(("wait_s", "expected"), [(57.0, ["crm is held up by its rate (events)."]), (0.9, [])])
-def test_a_rate_that_holds_a_job_up_is_named(wait_s: float, expected: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("wait_s", "oldest_s", "is_named"),
+    [
+        pytest.param(57.0, None, True, id="a long wait"),
+        pytest.param(0.9, None, False, id="a moment"),
+        pytest.param(0.9, 0.2, False, id="a moment, and nothing waits for long"),
+        pytest.param(0.0, 41.0, True, id="moments without end: more comes in than may go out"),
+    ],
+)
+def test_a_rate_that_holds_a_job_up_is_named(wait_s: float, oldest_s: float | None, is_named: bool) -> None:
     [crm] = status(crm=("going", ""))["destinations"]
+    crm |= {"rate_waits_s": {"events": wait_s}, "oldest_pending_s": oldest_s}
 
-    assert list(why_it_waits({"destinations": [crm | {"rate_waits_s": {"events": wait_s}}]}, {"crm"})) == expected
+    expected = ["crm is held up by its rate (events)."] if is_named else []
+    assert list(why_it_waits({"destinations": [crm]}, {"crm"})) == expected
 
 
 def test_a_job_that_was_not_begun_is_not_said_to_have_nothing_to_send(capsys: pytest.CaptureFixture[str]) -> None:

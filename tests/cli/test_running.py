@@ -118,7 +118,9 @@ def test_an_event_that_was_rejected_can_be_seen_with_its_reason(running: Stage) 
 
     [call] = until(listed, "the rejected call is on disk")  # it is written behind the receipt
     assert (call["source"], call["field"], json.loads(call["call"])["userId"]) == ("website", "groupId", "seen")
-    assert "missing_group_id" in running.command("rejected", "list", "--source", "website").out
+    in_words = running.command("rejected", "list", "--source", "website").out
+    assert "missing_group_id" in in_words
+    assert in_words.endswith("The calls themselves: --json\n"), "without them nobody can tell who sent what"
     assert (
         "These are the newest 1. There may be more: --limit" in running.command("rejected", "list", "--limit", "1").out
     )
@@ -335,6 +337,7 @@ def test_a_sandbox_is_served_alone_and_keeps_a_record(tmp_path: Path) -> None:
     sandbox.spawn()
     try:
         url = sandbox.first_line()
+        until(lambda: '{"project_token":"sandbox-token"}' in sandbox.read_stderr(), "the credentials that it accepts")
         update = [{"$token": "sandbox-token", "$distinct_id": "u1", "$set": {"plan": "gold"}}]
         code, _ = call("POST", f"{url}/engage", update)
         until(record.exists, "the record")

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp.client_exceptions import UnixClientConnectorError
 
-from router.cli.status import _describe_hold, seconds_of
+from router.cli.status import _describe_hold, _of_destination, seconds_of
 from tests.system.harness import Stage, run_command, until
 
 
@@ -53,6 +53,15 @@ def test_a_rate_that_holds_requests_up_is_named(stage: Stage) -> None:
 
     assert (entry["outcome"], entry["reason"]) == ("pending", "its rate holds the destination up (delivery.rate_limit)")
     assert "mixpanel: its rate holds it up (delivery.rate_limit): the next request may leave in" in status
+
+
+def test_a_rate_below_what_comes_in_is_named_though_no_request_waits_for_long() -> None:
+    books = {"pending": 83}
+    told = _of_destination(
+        {"state": "going", "reason": "", "books": books, "rate_waits_s": {"events": 0.1}, "oldest_pending_s": 21.0}
+    )
+
+    assert list(told) == ["its rate holds it up (events)"]
 
 
 @pytest.mark.timeout(60)

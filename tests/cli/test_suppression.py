@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from router.admin.answer import Answer
 from router.cli import suppression
-from router.cli.suppressed import _people, _told_of
+from router.cli.suppressed import _people, _told_of, _told_of_lifted
 from router.cli.suppression import Suppression
 from router.errors import OperatorError
 from router.event import Event
@@ -223,3 +223,30 @@ def test_an_id_of_an_event_is_no_command_of_the_shell() -> None:
         "add --anonymous -- --config=x '$(reboot)' 'two words'",
         "add -- --config=x '$(reboot)' 'two words' (anonymousIds with --anonymous)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lifted", "asked", "told"),
+    [
+        pytest.param(2, 2, ["2 of 2 struck off: their events are taken again."], id="all"),
+        pytest.param(
+            1,
+            2,
+            [
+                "1 of 2 struck off: their events are taken again.",
+                "1 not suppressed under such an id; those who are: router suppressed list",
+            ],
+            id="one has a slip in it",
+        ),
+        pytest.param(
+            0,
+            1,
+            ["0 of 1 struck off.", "1 not suppressed under such an id; those who are: router suppressed list"],
+            id="none",
+        ),
+    ],
+)
+def test_an_id_that_nobody_is_suppressed_under_is_not_said_to_be_taken_again(
+    lifted: int, asked: int, told: list[str]
+) -> None:
+    assert list(_told_of_lifted(lifted, asked)) == told

@@ -132,12 +132,19 @@ async def test_promise_1_a_kill_loses_nothing_that_waits_for_a_batch_to_fill(har
     assert all_once(harness)
 
 
-async def test_a_restart_tries_at_once_whether_the_destination_is_still_blocked(harness: Harness) -> None:
-    """Who has put the key right and sees it blocked for another minute takes the new one for wrong, too."""
-    harness.vendor.script = lambda request: Response(403)
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [pytest.param(403, "blocked", id="a wrong key"), pytest.param(503, "throttled", id="a wrong host")],
+)
+async def test_a_restart_tries_at_once_whether_the_destination_is_well(
+    harness: Harness, status: int, state: str
+) -> None:
+    """Who has put the settings right and sees it wait for minutes takes the new ones for wrong, too."""
+    harness.options = DeliveryOptions(backoff=Backoff(600.0, 600.0, 600.0))
+    harness.vendor.script = lambda request: Response(status)
     add(harness, 5)
     await reopen_at_once(harness)
-    await harness.until(lambda: harness.worker.pace.is_blocked)
+    await harness.until(lambda: harness.worker.pace.state == state)
     await harness.close()
     harness.vendor.script = lambda request: Response(200)
     harness.options = DeliveryOptions(backoff=harness.options.backoff)
@@ -145,6 +152,33 @@ async def test_a_restart_tries_at_once_whether_the_destination_is_still_blocked(
     await harness.open()
 
     await harness.until(lambda: harness.worker.pace.is_going, seconds=20.0)
+
+
+async def test_a_restart_cuts_no_outage_short_for_which_the_vendor_asked(harness: Harness) -> None:
+    harness.vendor.script = lambda request: Response(503, b"", {"retry-after": "600"})
+    add(harness, 1)
+    await reopen_at_once(harness)
+    await harness.until(lambda: harness.worker.pace.state == "throttled")
+
+    for _ in range(2):
+        await harness.close()
+        await harness.open()
+
+        wait_s = harness.worker.pace.wait_s(harness.clock.monotonic())
+        assert wait_s is not None
+        assert 500.0 < wait_s <= 600.0
+
+
+async def test_a_worker_that_begins_cuts_no_wait_of_the_pace_that_it_shares(harness: Harness) -> None:
+    """In a cluster the worker of another partition may come, and what it has noted is a back-off of its own."""
+    await harness.open()
+    harness.worker.pace.outage(harness.clock.monotonic(), "503", 600.0)
+
+    harness.worker._outages._restore({"next_try_s": str(harness.clock.now() + 300.0), "wait_s": "0.0", "reason": "503"})
+
+    wait_s = harness.worker.pace.wait_s(harness.clock.monotonic())
+    assert wait_s is not None
+    assert 500.0 < wait_s <= 600.0
 
 
 async def test_a_batch_that_fills_is_not_what_is_stuck(harness: Harness) -> None:

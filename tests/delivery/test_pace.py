@@ -245,6 +245,17 @@ def test_a_vendor_limit_of_10_a_second_is_not_exceeded_in_any_second() -> None:
     assert len(left) > 500
 
 
+def test_a_rate_holds_nothing_up_while_as_many_requests_are_under_way_as_may_be() -> None:
+    """A vendor that takes its time for each would else be blamed on the rate, which lets out twice as many."""
+    pace = going(2, per_second=10.0)
+    for now in (0.0, 0.1):
+        pace.request_left("", now)
+
+    assert pace.rate_waits_s(0.15) == {}
+    pace.request_came_back()
+    assert list(pace.rate_waits_s(0.15)) == [OWN_RATE]
+
+
 def test_the_rates_that_hold_requests_back_are_told_until_they_let_one_leave() -> None:
     pace = going(per_second=0.1, rates_per_second={"profiles": 0.5})
     pace.request_left("profiles", 5.0)

@@ -161,6 +161,22 @@ def test_a_check_says_what_is_wrong_with_which_segment(
     assert any(finding in each for each in damaged.findings), damaged.findings
 
 
+def test_what_sqlite_did_not_get_to_is_not_said_to_be_missing(directory: Path) -> None:
+    """Most of it can be read past SQLite: "events 14 to 45: missing" stood above "lost: events 15, 19 to 25"."""
+    middle = middle_of(directory)
+    data = bytearray(middle.read_bytes())
+    data[14_288:14_588] = b"A" * 300  # within its first leaf
+    middle.write_bytes(data)
+
+    [damaged] = damaged_in(check_log(directory))
+
+    assert damaged.events > 0
+    assert damaged.lost
+    assert any(finding.startswith("SQLite: ") for finding in damaged.findings), damaged.findings
+    assert not any("missing" in finding for finding in damaged.findings), damaged.findings
+    assert len(set(damaged.findings)) == len(damaged.findings)
+
+
 @pytest.mark.parametrize("name", ["dedup.sqlite", "log.mark", "log.start", "log.json"])
 def test_a_derived_file_that_is_damaged_is_a_problem_that_costs_no_event(directory: Path, name: str) -> None:
     (directory / "dedup.sqlite-wal").unlink()  # it has a copy of every page

@@ -85,8 +85,9 @@ def test_dead_letters_are_listed_shown_retried_and_discarded(stage: Stage) -> No
     check_delivered(acked, vendors[0])
     check_delivered(acked, vendors[1], dead=refused)
 
-    still_refused = stage.command("dead-letters", "retry", "customerio", str(first["id"]), "--json").json
-    assert [job["counts"] for job in still_refused] == [{"dead": 1}]
+    still_refused = stage.command("dead-letters", "retry", "customerio", str(first["id"]), "--json")
+    assert (still_refused.code, still_refused.err) == (1, ""), "a script can tell"
+    assert [job["counts"] for job in still_refused.json] == [{"dead": 1}]
     assert next(each for each in letters_of(stage) if each["id"] == first["id"])["attempts"] == first["attempts"] + 1
     vendors[1].heal()
     discarded = stage.command("dead-letters", "discard", "customerio", str(third["id"]), "99", "--yes")
