@@ -319,7 +319,7 @@ LETTER = DeadLetter(make_record(1), "", 1, 0.0, id=1)
         pytest.param(lambda ledger: ledger.kill(make_record(1), "400"), id="dead"),
         pytest.param(lambda ledger: ledger.lose(Gap(0, 1, 1, "damaged")), id="lost"),
         pytest.param(lambda ledger: ledger.settle_payload(Transit(make_record(1), "log"), "a/0"), id="a payload"),
-        pytest.param(lambda ledger: ledger.tried(Place(0, 1)), id="tried"),
+        pytest.param(lambda ledger: ledger.tried(Place(0, 1), 1.0), id="tried"),
         pytest.param(lambda ledger: ledger.park(make_record(1), "404"), id="parked"),
         pytest.param(lambda ledger: ledger.schedule("ada", ParkedUser(1.0, 1)), id="a turn"),
         pytest.param(lambda ledger: ledger.revive(LETTER, 1), id="revived"),
@@ -344,7 +344,7 @@ async def test_what_nobody_waits_for_is_written_too(
 
 
 async def test_a_retry_window_that_was_moved_is_written_too(ledger: Ledger, disk: Disk) -> None:
-    first_s = ledger.tried(Place(0, 1)).first_s
+    first_s = ledger.tried(Place(0, 1), 1.0).first_s
     await ledger.flushed()
 
     ledger.move_tries(lambda first_s: first_s + 60.0)
