@@ -411,7 +411,14 @@ async def test_a_replayed_event_that_the_vendor_chokes_on_is_a_dead_letter_and_t
     """Where it fails again and again, and others get through each time."""
     await deliver(harness)
     await send_one_by_one(harness)
-    harness.vendor.script = lambda request: Response(500 if request.json[0]["id"] == "m7" else 200)
+
+    def answer(request: Request) -> Response:
+        if request.json[0]["id"] != "m7":
+            return Response(200)
+        harness.log.add("somebody else")  # who goes first
+        return Response(500)
+
+    harness.vendor.script = answer
 
     job = await finish(harness, await add_job(harness))
 
