@@ -284,7 +284,8 @@ def _write(
             return Later(f"{MAX_DECLARED} custom attributes were declared, and there are more", DECLARED_MORE_S)
         if mending == MAX_MENDINGS - 1 and "custom_attributes" in body:
             del body["custom_attributes"]
-            warnings.append("the workspace does not know most of the custom attributes; all were left out")
+            # First, for of many warnings only the first are told.
+            warnings.insert(0, "the workspace does not know most of the custom attributes; all were left out")
             continue
         name = _unknown_attribute(response, body)
         if name is not None and settings.create_data_attributes and name not in asked and len(asked) < MAX_DECLARED:

@@ -14,6 +14,7 @@ from plugins.hubspot.sandbox_rules import Property
 from router.plugin import Blocked, Dead, Delivered, Event, Later, Response
 from router.plugin.sandbox import Fault
 from router.plugin_calls import MAX_STEPS
+from router.returned import MAX_WARNINGS
 from router.testing import Rehearsal, StandIn, make_event, open_stand_in
 from router.testing.samples import PERSON
 from tests.plugins.hubspot.samples import BY_EMAIL, EMAIL, group, identify, track
@@ -207,7 +208,8 @@ async def test_without_the_scope_nothing_waits_for_properties_to_be_created() ->
         verdict = await deliver(account, identify(**{f"trait_{number}": number for number in range(120)}))
 
         assert isinstance(verdict, Delivered)
-        assert len(verdict.warnings) == 120
+        assert len(verdict.warnings) == MAX_WARNINGS
+        assert not any(name.startswith("trait_") for record in contacts(account).values() for name in record)
 
 
 async def test_properties_that_hubspot_will_not_create_are_left_out_and_waited_for_by_nobody() -> None:
@@ -218,7 +220,8 @@ async def test_properties_that_hubspot_will_not_create_are_left_out_and_waited_f
         verdict = await deliver(account, identify(**{f"trait_{number}": number for number in range(120)}))
 
         assert isinstance(verdict, Delivered)
-        assert len(verdict.warnings) == 120
+        assert len(verdict.warnings) == MAX_WARNINGS
+        assert not any(name.startswith("trait_") for record in contacts(account).values() for name in record)
         assert len(account.sandbox.requests) < MAX_STEPS
 
 
