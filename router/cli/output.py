@@ -45,7 +45,13 @@ def plain_json(text: str) -> str:
 
 
 class _Console(Console):
-    """Shows every text as it is: ``[b]`` in a vendor's words is not markup."""
+    """Shows every text as it is: ``[b]`` in a vendor's words is not markup, and only a terminal has lines wrapped: `grep` is to
+    find all of one."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        if all(isinstance(each, str) for each in objects):
+            options = {"soft_wrap": not self.is_terminal, **options}
+        super().print(*objects, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(plain(text), **options | {"markup": False})
@@ -65,11 +71,8 @@ def fail(error: OperatorError) -> int:
 
 
 def print_line(text: str, **options: Any) -> None:
-    """Print a line that holds words of events and vendors. A line break in them can't pass for the start of another line.
-
-    Only a terminal has it wrapped: `grep` is to find all of it.
-    """
-    console.print(" ".join(text.splitlines()), **{"soft_wrap": not console.is_terminal, **options})
+    """Print a line that holds words of events and vendors. A line break in them can't pass for the start of another line."""
+    console.print(" ".join(text.splitlines()), **options)
 
 
 def say(text: str, **options: Any) -> None:

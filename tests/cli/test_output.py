@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -51,11 +52,14 @@ def test_codes_for_the_terminal_are_not_sent_to_it(
     assert told.err == expected + "\n"
 
 
-def test_a_long_line_is_whole_where_no_terminal_reads_it(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("show", [print_line, console.print])
+def test_a_long_line_is_whole_where_no_terminal_reads_it(
+    show: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
     """`router status | grep crm` showed the beginning of what its vendor said."""
     line = f"crm: blocked: 401 {'no such key ' * 20}(nothing is lost)"
 
-    print_line(line)
+    show(line)
 
     assert capsys.readouterr().out == f"{line}\n"
 
