@@ -10,7 +10,7 @@ from typing import Any, Final
 from plugins.activecampaign.fields import custom_field
 from plugins.activecampaign.mapping import NOBODY, complete_contact
 from plugins.activecampaign.settings import EventRule, Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, left_out, view_name
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, came_late, convert, left_out, view_name
 
 TIME: Final = "timestamp"
 """What a rule calls the time of the event, where it has no property of that name."""
@@ -33,8 +33,6 @@ NAMED: Final = Table((_EMAIL,))
 TRACKED: Final = Table((_EMAIL,), custom=(Custom("properties", at="given"),))
 MAX_NAME: Final = 32
 """Characters of an event's name. Unverified; a longer one is cut."""
-MAX_AGE_S: Final = 86_400
-"""Event tracking takes every event as of now, so one that came later than this is none for it. The length is our choice."""
 
 
 def build_event(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
@@ -83,7 +81,7 @@ def _track(event: Event, fields: Document, settings: Settings) -> Skip | None:
         return Skip("page calls are not tracked (setting track_pages)")
     if not _name(event):
         return Skip("the event has no name")
-    if convert.to_unix_seconds(event.received_at) - convert.to_unix_seconds(event.timestamp) > MAX_AGE_S:
+    if came_late(event):
         return Skip("it came more than a day late, and event tracking would take it as of now")
     contact = complete_contact(event, fields)
     if contact is None:

@@ -10,11 +10,21 @@ from typing import Final
 from plugins.loops.mapping import IDENTIFIERS, NOBODY, WHOSE
 from plugins.loops.property import TOO_LONG, split_fitting, to_name
 from plugins.loops.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Values, convert, left_out, view_name
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    Values,
+    came_late,
+    convert,
+    left_out,
+    view_name,
+)
 
-MAX_AGE_S: Final = 86_400
-"""An event starts mails when it comes, whenever it happened, so one that came later than this is none for Loops. The length is
-our choice, the same as at ActiveCampaign."""
 _AT: Final = "eventProperties"
 _PROPERTIES: Final = (Custom("properties", at=_AT),)
 _VALUES: Final = Values(objects="flatten", lists="json")
@@ -46,7 +56,7 @@ def build_view(event: Event, fields: Document, settings: Settings) -> Payload | 
 
 def _event(event: Event, fields: Document) -> Payload | Skip:
     """Properties of the contact are left to identify calls: an event would write them as well."""
-    if convert.to_unix_seconds(event.received_at) - convert.to_unix_seconds(event.timestamp) > MAX_AGE_S:
+    if came_late(event):
         return Skip("it came more than a day late, and Loops would start mails because of it now")
     properties, long = split_fitting(fields.pop(_AT, {}))
     whose, _ = split_fitting(fields)

@@ -11,10 +11,7 @@ from typing import Final
 from plugins.userpilot.mapping import ANONYMOUS, USER_ID
 from plugins.userpilot.metadata import OF_EVENTS, to_plain
 from plugins.userpilot.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, view_name
-
-MAX_AGE_S: Final = 86_400
-"""Userpilot takes every event as of now, so one that came later than this is none for it. The length is our choice."""
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, came_late, view_name
 
 
 def _table(rows: Sequence[Field] = ()) -> Table:
@@ -49,6 +46,6 @@ def _make(name: str, event: Event, fields: Document) -> Payload | Skip:
         return ANONYMOUS
     if not name:
         return Skip("a track call without an event name")
-    if convert.to_unix_seconds(event.received_at) - convert.to_unix_seconds(event.timestamp) > MAX_AGE_S:
+    if came_late(event):
         return Skip("it came more than a day late, and Userpilot would take it as of now")
     return Payload({"event_name": name, **fields})

@@ -41,6 +41,7 @@ from router.plugin.judging import (
     only_verdict,
 )
 from router.plugin.kept import kept_by_text
+from router.plugin.lateness import came_late
 from router.plugin.omission import has_part, left_out, make_room, without, without_nulls
 from router.plugin.packing import pack_one
 from router.plugin.personal import tells_person, tells_whose_name
@@ -119,6 +120,7 @@ __all__ = [
     "again_without",
     "app_platform",
     "build_url",
+    "came_late",
     "camel_case",
     "canonical_trait",
     "complete_value",
