@@ -69,7 +69,6 @@ class RetryWindows:
         self._follow_clock()
         if self.still_since_s is None:
             self.still_since_s = self._clock.now()
-            self._set_while_still_s = 0.0
 
     def go_on(self) -> None:
         """Let them go on, if they stand still."""
