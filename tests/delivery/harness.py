@@ -8,10 +8,11 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
+from router.clock import Clock
 from router.delivery.decoder import Decoder
 from router.delivery.ledger import Books, Ledger
 from router.delivery.options import DeliveryOptions
@@ -256,7 +257,9 @@ class Harness:
         vendor: Vendor | None = None,
         options: DeliveryOptions | None = None,
         log: MemoryLog | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        """*clock* is that of a simulated loop; by default the time is fast."""
         self.directory = directory
         self.log = log or MemoryLog()
         self.vendor = vendor or Vendor()
@@ -265,7 +268,7 @@ class Harness:
         self.destination: Destination | None = None
         """In place of a plain one of ``plugin``."""
         self.is_repeat: Callable[[Record], bool] | None = None
-        self.clock = FastClock()
+        self.clock = FastClock() if clock is None else cast(FastClock, clock)
         self.unknown = UnknownNames(lambda partition: 0)
         self.unknown_sources = UnknownSources()
         self.worker: Worker

@@ -65,8 +65,7 @@ async def run(
     for number, vendor in enumerate(vendors):
         place = directory / f"{number}-{hangs}"
         place.mkdir()
-        harness = Harness(place, vendor, options, log)
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(place, vendor, options, log, clock=clock)
         await harness.open()
         harnesses.append(harness)
     accepted_at: dict[str, float] = {}

@@ -205,8 +205,7 @@ def test_what_has_waited_as_long_as_it_may_does_not_wait_anew_for_each_batch_bef
     """Else after a night's outage each hour of it would take another minute, although nothing more can come for it."""
 
     async def play(clock: SimulatedClock) -> None:
-        harness = Harness(tmp_path, options=DeliveryOptions(concurrency=1))
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(tmp_path, options=DeliveryOptions(concurrency=1), clock=clock)
         harness.plugin = taken_by_the_hour()
         add(harness, 10)
         await harness.open()
@@ -222,8 +221,7 @@ def test_what_has_waited_as_long_as_it_may_does_not_wait_anew_for_each_batch_bef
 
 def test_a_try_that_is_due_does_not_wait_for_the_batch_to_fill_once_more(tmp_path: Path) -> None:
     async def play(clock: SimulatedClock) -> None:
-        harness = Harness(tmp_path, options=DeliveryOptions(backoff=Backoff(0.5, 4.0, 4.0), concurrency=1))
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(tmp_path, options=DeliveryOptions(backoff=Backoff(0.5, 4.0, 4.0), concurrency=1), clock=clock)
         harness.plugin = taken_by_the_hour()
         harness.vendor.script = lambda request: Response(200 if len(harness.vendor.requests) > 3 else 429)
         add(harness, 1)

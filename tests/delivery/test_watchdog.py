@@ -156,8 +156,7 @@ async def test_row_56_a_worker_whose_lanes_are_frozen_is_found(tmp_path: Path) -
 )
 def test_a_vendor_is_never_what_is_stuck(tmp_path: Path, answer: Any) -> None:
     async def play(clock: SimulatedClock) -> None:
-        harness = Harness(tmp_path, Vendor(lambda request: answer), OPTIONS)
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(tmp_path, Vendor(lambda request: answer), OPTIONS, clock=clock)
         await harness.open()
         for number in range(30):
             harness.log.add(f"u{number % 5}")
@@ -175,8 +174,7 @@ def test_a_vendor_that_hangs_is_not_what_is_stuck(tmp_path: Path, exchanges: int
     what is under way, nor is a 401 to what was sent with it."""
 
     async def play(clock: SimulatedClock) -> None:
-        harness = Harness(tmp_path, options=OPTIONS)
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(tmp_path, options=OPTIONS, clock=clock)
 
         async def hang(*arguments: object) -> Response:
             await clock.sleep(exchanges * 40.0)
@@ -206,8 +204,7 @@ def test_a_partition_that_waits_for_the_requests_of_others_is_not_what_is_stuck(
     """The partitions of a router share a destination's rate and its requests at a time: each waits for its turn."""
 
     async def play(clock: SimulatedClock) -> None:
-        harness = Harness(tmp_path, options=options)
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(tmp_path, options=options, clock=clock)
         worker = await harness.open()
         gate = worker._flights._gate
 

@@ -170,8 +170,7 @@ def test_an_event_the_vendor_chokes_on_is_parked_and_the_others_go_on(tmp_path: 
     """A 500 for one event alone must not hold the destination for days."""
 
     async def play(clock: SimulatedClock) -> None:
-        harness = Harness(tmp_path)
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(tmp_path, clock=clock)
         harness.options = replace(harness.options, retry_for_s=3_000.0)
         harness.vendor.script = lambda request: Response(500 if any(item.get("bad") for item in request.json) else 200)
         for number in range(20):
@@ -194,8 +193,7 @@ def test_row_16_a_wait_that_the_vendor_names_is_for_all_though_an_event_has_fail
     """Away once, then well for one request, and then closed for ten minutes."""
 
     async def play(clock: SimulatedClock) -> None:
-        harness = Harness(tmp_path)
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(tmp_path, clock=clock)
         harness.plugin = plugin(max_events=1)
         harness.options = replace(harness.options, concurrency=1)
         answers = [*[Response(503)] * 10 * TRIES, Response(200)]
@@ -224,8 +222,7 @@ def test_row_16_a_wait_that_the_vendor_names_is_for_all_though_an_event_has_fail
 
 def test_an_event_for_which_the_vendor_always_names_a_wait_waits_by_itself_after_a_while(tmp_path: Path) -> None:
     async def play(clock: SimulatedClock) -> None:
-        harness = Harness(tmp_path)
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(tmp_path, clock=clock)
         harness.plugin = plugin(max_events=1)
         harness.options = replace(harness.options, concurrency=1)
         harness.vendor.script = lambda request: (
@@ -467,8 +464,7 @@ def test_a_parked_event_has_all_its_attempts_though_the_vendor_was_away_meanwhil
             is_late = request.json[0]["user"] == "late" and told
             return {"away": NETWORK_DOWN, "not yet": Response(404)}[told.pop(0)] if is_late else Response(200)
 
-        harness = Harness(tmp_path)
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(tmp_path, clock=clock)
         harness.plugin = plugin(max_events=1, judge=judge)
         harness.vendor.script = script
         harness.log.add("late")
@@ -554,8 +550,7 @@ def test_an_event_refused_alone_while_others_get_through_waits_by_itself_and_die
 
     async def play(clock: SimulatedClock) -> None:
         can_anybody, window_s = True, 7_200.0
-        harness = Harness(tmp_path, options=DeliveryOptions(retry_for_s=window_s))
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(tmp_path, options=DeliveryOptions(retry_for_s=window_s), clock=clock)
         harness.vendor.script = lambda request: Response(
             200 if can_anybody and all(item.get("is") != "<script>" for item in request.json) else 403
         )
@@ -616,8 +611,7 @@ def test_row_16_a_wait_that_the_vendor_asks_for_is_kept_whatever_other_requests_
     """One that had left before is answered after it, and well."""
 
     async def play(clock: SimulatedClock) -> None:
-        harness = Harness(tmp_path)
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(tmp_path, clock=clock)
         is_limited = asyncio.Event()
         answer = harness.vendor.send
 
@@ -1035,8 +1029,7 @@ def test_an_event_has_all_its_attempts_however_many_endpoints_ask_for_it_later(t
     """Two that are independent are asked side by side: they tell it twice to wait, and once is as often as it waits."""
 
     async def play(clock: SimulatedClock) -> None:
-        harness = Harness(tmp_path)
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(tmp_path, clock=clock)
         left = {"a": 2, "b": 2}
 
         def script(request: Request) -> Response:

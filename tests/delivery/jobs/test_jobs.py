@@ -364,8 +364,7 @@ def test_what_fails_in_a_replay_while_the_vendor_is_away_is_not_taken_for_the_fa
     """That others get through shows nothing: the vendor was there meanwhile, or they are for another of its endpoints."""
 
     async def play(clock: SimulatedClock) -> None:
-        harness = Harness(tmp_path)
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(tmp_path, clock=clock)
         harness.plugin = plugin(batches("events", max_events=1), batches("people", max_events=1))
         await deliver(harness)
         first = len(harness.vendor.requests)
@@ -386,8 +385,7 @@ def test_what_got_through_in_one_replay_is_no_suspect_in_the_next(tmp_path: Path
     """A vendor that is away for a moment in each of them."""
 
     async def play(clock: SimulatedClock) -> None:
-        harness = Harness(tmp_path)
-        harness.clock = clock  # type: ignore[assignment]
+        harness = Harness(tmp_path, clock=clock)
         harness.plugin = plugin(max_events=1)
         await deliver(harness, 5, users=5)
         answers: list[Answer] = []
