@@ -155,7 +155,7 @@ async def _show_crash(stage: Stage, events: int) -> None:
     stage.sandboxes[victim].fail(Fault(status=503, body="down for the demo"))
     accepted = await _send(stage, 0, events // 2)
     books = await stage.books()
-    console.print(f"\n{accepted:,} events accepted. {name} answers 503 to everything.")
+    console.print(f"\n{accepted:,} events accepted. {name} answers 503 to everything. With the two of before:")
     for each, book in books.items():
         console.print(f"  {stage.name(each)}: {book['delivered']:,} delivered so far, {book['pending']:,} pending")
     console.print("kill -9 of the router, in the middle of it.")
